@@ -1,0 +1,262 @@
+//! Conversions and defaults: what they read, their types, and that they depend on the row alone.
+
+use super::{Problem, nearest};
+use crate::declaration::{Change, Column, Table};
+use crate::expr::{self, Expr, Kind};
+use crate::types::Type;
+
+/// Which way a conversion goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    /// New from old.
+    Up,
+    /// Old from new.
+    Down,
+}
+
+impl Direction {
+    fn word(self) -> &'static str {
+        match self {
+            Direction::Up => "up",
+            Direction::Down => "down",
+        }
+    }
+}
+
+/// Both conversions are there, or neither and the type stays.
+pub(super) fn both_directions<S: Clone>(change: &Change<S>, problems: &mut Vec<Problem<S>>) {
+    let (old, new) = (&change.old, &change.new);
+    let (span, missing) = match (&change.up, &change.down) {
+        (Some(_), Some(_)) => return,
+        (None, None) if old.ty == new.ty => return,
+        (None, None) => {
+            problems.push(
+                Problem::new(
+                    new.ty_span.clone(),
+                    format!("`{}` changes its type from `{}` to `{}` and says not how", old.name.text, old.ty, new.ty),
+                )
+                .help(format!(
+                    "add `{{ up …; down …; }}`: `up` makes `{}`, `down` makes `{}`",
+                    new.name.text, old.name.text
+                )),
+            );
+            return;
+        }
+        (Some(_), None) => (new.name.span.clone(), "down"),
+        (None, Some(_)) => (new.name.span.clone(), "up"),
+    };
+    let (from, to) = if missing == "down" { (new, old) } else { (old, new) };
+    problems.push(
+        Problem::new(span, format!("`{missing}` is missing for `{} => {}`", old.name.text, new.name.text))
+            .note(if missing == "down" {
+                "without it the old application would not see what the new one writes, and nothing could be reverted"
+            } else {
+                "without it the new application would not see what the old one writes"
+            })
+            .help(format!("add `{missing} …;`, which makes `{}` from `{}`", to.name.text, from.name.text)),
+    );
+}
+
+/// One conversion: its columns, its types, its purity.
+pub(super) fn conversion<S: Clone>(
+    table: &Table<S>,
+    change: &Change<S>,
+    direction: Direction,
+    problems: &mut Vec<Problem<S>>,
+) {
+    let (from, to, expr) = match direction {
+        Direction::Up => (&change.old, &change.new, &change.up),
+        Direction::Down => (&change.new, &change.old, &change.down),
+    };
+    match expr {
+        None if change.up.is_none() && change.down.is_none() => {
+            assignment(&change.new.ty_span, Some(&from.ty), to, problems, change.old.ty == change.new.ty);
+        }
+        None => {}
+        Some(expr) => {
+            columns(table, change, direction, expr, problems);
+            let type_of_column =
+                |name: &str| known_columns(table, from).find(|column| column.name.text == name).map(|c| c.ty.clone());
+            let mut errors = Vec::new();
+            let result = expr::infer(expr, &type_of_column, &mut errors);
+            problems.extend(errors.into_iter().map(|error| Problem {
+                span: error.span,
+                message: error.message,
+                note: None,
+                help: error.help,
+            }));
+            assignment(&expr.span, result.as_ref(), to, problems, false);
+            let type_of = |node: &Expr<S>| expr::infer(node, &type_of_column, &mut Vec::new());
+            for impurity in expr::impurities(expr, &type_of) {
+                problems.push(
+                    Problem::new(
+                        impurity.expr.span.clone(),
+                        format!("`{}` cannot read {}: {}", direction.word(), quoted(&impurity.what), impurity.why),
+                    )
+                    .note("the same row is converted by triggers, by the backfill and by the verification, and all must agree")
+                    .help("use the row's own columns only; say the zone where one is needed: `at time zone \"UTC\"`"),
+                );
+            }
+        }
+    }
+}
+
+fn quoted(what: &str) -> String {
+    if what.contains('`') || what.contains('"') { what.to_owned() } else { format!("`{what}`") }
+}
+
+/// What a conversion from `from` may read.
+fn known_columns<'a, S>(table: &'a Table<S>, from: &'a Column<S>) -> impl Iterator<Item = &'a Column<S>> {
+    std::iter::once(from).chain(&table.context)
+}
+
+fn columns<S: Clone>(
+    table: &Table<S>,
+    change: &Change<S>,
+    direction: Direction,
+    expr: &Expr<S>,
+    problems: &mut Vec<Problem<S>>,
+) {
+    let (from, to) = match direction {
+        Direction::Up => (&change.old, &change.new),
+        Direction::Down => (&change.new, &change.old),
+    };
+    let word = direction.word();
+    let mut reads_own = false;
+    expr.walk(&mut |node| {
+        let Kind::Column(name) = &node.kind else { return };
+        reads_own |= *name == from.name.text;
+        if known_columns(table, from).any(|column| column.name.text == *name) {
+            return;
+        }
+        let problem = if *name == to.name.text {
+            Problem::new(node.span.clone(), format!("`{word}` makes `{name}` and cannot read it"))
+                .help(format!("make it from `{}`", from.name.text))
+        } else if table.changes.iter().any(|other| other.old.name.text == *name || other.new.name.text == *name) {
+            Problem::new(node.span.clone(), format!("`{word}` cannot read `{name}`, which this plan changes as well"))
+                .note("a write of one column would then have to wait for the conversion of another")
+                .help("change the columns one after the other, in two plans")
+        } else {
+            let problem = Problem::new(node.span.clone(), format!("the plan declares no column `{name}`"));
+            let candidates = known_columns(table, from).map(|column| column.name.text.as_str());
+            match nearest(name, candidates) {
+                Some(near) => problem.help(format!("did you mean `{near}`?")),
+                None => problem
+                    .help(format!("declare it in the table's brackets, as `table {} ({name}: type)`", table.name.text)),
+            }
+        };
+        problems.push(problem);
+    });
+    if !reads_own {
+        problems.push(
+            Problem::new(expr.span.clone(), format!("`{word}` does not read `{}`", from.name.text))
+                .note("a write of one side would not reach the other")
+                .help(format!("make `{}` from `{}`", to.name.text, from.name.text)),
+        );
+    }
+}
+
+/// The value can be stored in the column.
+fn assignment<S: Clone>(
+    span: &S,
+    from: Option<&Type>,
+    to: &Column<S>,
+    problems: &mut Vec<Problem<S>>,
+    already_reported: bool,
+) {
+    if already_reported {
+        return;
+    }
+    if let Some(from) = from
+        && !expr::assignable(from, &to.ty)
+    {
+        problems.push(
+            Problem::new(
+                span.clone(),
+                format!(
+                    "this is `{from}`, and `{}` is `{}`: PostgreSQL does not store one as the other",
+                    to.name.text, to.ty
+                ),
+            )
+            .help(format!("say how it is converted, as `(…)::{}`", to.ty)),
+        );
+    }
+}
+
+/// A default of the old column is the same for every row of a statement: otherwise the sync could not
+/// tell an omitted column from a supplied one.
+pub(super) fn default_of_old<S: Clone>(column: &Column<S>, problems: &mut Vec<Problem<S>>) {
+    let Some(default) = &column.default else { return };
+    constant(column, default, problems);
+    default.walk(&mut |node| {
+        let volatile = match &node.kind {
+            Kind::Call(function, _) => matches!(
+                function.name.as_str(),
+                "random"
+                    | "gen_random_uuid"
+                    | "uuidv4"
+                    | "uuidv7"
+                    | "uuid_generate_v4"
+                    | "uuid_generate_v1"
+                    | "nextval"
+                    | "clock_timestamp"
+                    | "statement_timestamp"
+                    | "timeofday"
+                    | "gen_random_bytes"
+                    | "random_normal"
+            ),
+            _ => false,
+        };
+        if volatile {
+            problems.push(
+                Problem::new(
+                    node.span.clone(),
+                    format!("`{}` has a default that is another value each time", column.name.text),
+                )
+                .note(
+                    "where both columns are given on INSERT, the sync tells an omitted old column by its default, and \
+                     this one cannot be recognised",
+                )
+                .help("drop the default first and let the application supply the value"),
+            );
+        }
+    });
+}
+
+/// A default of the new column reads no column and has the column's type.
+pub(super) fn default_of_new<S: Clone>(column: &Column<S>, problems: &mut Vec<Problem<S>>) {
+    if let Some(default) = &column.default {
+        constant(column, default, problems);
+    }
+}
+
+fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, problems: &mut Vec<Problem<S>>) {
+    let mut reads = false;
+    default.walk(&mut |node| {
+        if let Kind::Column(name) = &node.kind {
+            reads = true;
+            problems.push(
+                Problem::new(node.span.clone(), format!("a default cannot read a column, and `{name}` would be one"))
+                    .help(format!("a text is written in double quotes: `default \"{name}\"`")),
+            );
+        }
+    });
+    if reads {
+        return;
+    }
+    let mut errors = Vec::new();
+    let result = expr::infer(default, &|_| None, &mut errors);
+    problems.extend(errors.into_iter().map(|error| Problem {
+        span: error.span,
+        message: error.message,
+        note: None,
+        help: error.help,
+    }));
+    assignment(&default.span, result.as_ref(), column, problems, false);
+    if column.not_null && default.is_null() {
+        problems.push(
+            Problem::new(default.span.clone(), format!("`{}` is not null and its default is", column.name.text))
+                .help("leave the default out"),
+        );
+    }
+}

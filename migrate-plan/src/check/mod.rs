@@ -1,0 +1,65 @@
+//! The rules a declaration must keep. Every broken one is reported, each on its token.
+
+mod ambiguity;
+mod expressions;
+mod names;
+mod nearest;
+
+pub use nearest::nearest;
+
+use crate::declaration::Declaration;
+
+/// A broken rule, for the person who must mend it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem<S> {
+    /// The guilty token.
+    pub span: S,
+    /// What is wrong.
+    pub message: String,
+    /// Why it matters.
+    pub note: Option<String>,
+    /// What to write instead.
+    pub help: Option<String>,
+}
+
+impl<S> Problem<S> {
+    /// A problem at `span`.
+    pub fn new(span: S, message: impl Into<String>) -> Problem<S> {
+        Problem { span, message: message.into(), note: None, help: None }
+    }
+
+    /// Adds why it matters.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Problem<S> {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Problem<S> {
+        self.help = Some(help.into());
+        self
+    }
+}
+
+/// Checks a declaration against every rule; an empty answer means it can be planned.
+pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
+    let mut problems = Vec::new();
+    names::lengths(declaration, &mut problems);
+    names::tables(declaration, &mut problems);
+    for table in &declaration.tables {
+        names::columns(table, &mut problems);
+        for change in &table.changes {
+            expressions::both_directions(change, &mut problems);
+            expressions::conversion(table, change, expressions::Direction::Up, &mut problems);
+            expressions::conversion(table, change, expressions::Direction::Down, &mut problems);
+            expressions::default_of_old(&change.old, &mut problems);
+            expressions::default_of_new(&change.new, &mut problems);
+            ambiguity::omitted_or_null(change, &mut problems);
+            ambiguity::null_that_comes_back(change, &mut problems);
+            ambiguity::defaults_that_differ(table, change, &mut problems);
+        }
+    }
+    problems
+}

@@ -1,0 +1,19 @@
+//! The model of a live PostgreSQL schema change: what a plan declares, the expression language of its
+//! conversions, the rules it must keep, the planner, and every line of SQL.
+//!
+//! This crate reads no tokens, talks to no server and depends on nothing. The macro runs it while the
+//! program compiles; the runtime executes what it made. Users depend on the crate `migrate`.
+
+pub mod check;
+pub mod declaration;
+pub mod expr;
+pub mod ident;
+pub mod lens;
+pub mod plan;
+mod planner;
+pub mod runbook;
+pub mod sync;
+pub mod types;
+
+pub use plan::{Held, List, Lock, LockMode, Phase, Plan, Side, Stage, Step, SyncChange, Text, Work};
+pub use planner::plan;

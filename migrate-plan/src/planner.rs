@@ -1,0 +1,115 @@
+//! From a declaration to a plan: which steps, in which order, with which SQL.
+
+mod steps;
+
+use crate::declaration::{Change, Column, Declaration, Table};
+use crate::expr::{self, Expr, Kind};
+use crate::ident;
+use crate::lens::{Context, Conversion, Lens, Shape};
+use crate::plan::{Declared, Plan, Table as PlannedTable, Text};
+use crate::types::{Image, Type};
+
+/// Plans a declaration. The declaration must have passed [`check`](crate::check::check): this
+/// function plans what it is given.
+pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Plan {
+    let mut planned = Vec::new();
+    let mut first = 1;
+    for table in &declaration.tables {
+        planned.push(planned_table(&declaration.name.text, table, first));
+        first += table.changes.len();
+    }
+    let steps = steps::steps(declaration, &planned);
+    Plan {
+        name: declaration.name.text.clone().into(),
+        stage: declaration.stage,
+        declaration: declaration.canonical().into(),
+        tables: planned.into(),
+        steps: steps.into(),
+    }
+}
+
+fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize) -> PlannedTable {
+    let lenses: Vec<Lens> =
+        table.changes.iter().enumerate().map(|(place, change)| lens(plan, first + place, table, change)).collect();
+    let before = table.changes.iter().map(|change| &change.old).chain(&table.context);
+    PlannedTable {
+        schema: table.schema().to_owned().into(),
+        name: table.name.text.clone().into(),
+        columns: before.map(declared).collect::<Vec<_>>().into(),
+        lenses: lenses.into(),
+    }
+}
+
+fn declared<S>(column: &Column<S>) -> Declared {
+    Declared {
+        name: column.name.text.clone().into(),
+        ty: column.ty.to_string().into(),
+        not_null: column.not_null,
+        default: default_of(column),
+    }
+}
+
+/// A default of `null` is none.
+fn default_of<S>(column: &Column<S>) -> Option<Text> {
+    column.default.as_ref().filter(|expr| !expr.is_null()).map(|expr| expr.to_string().into())
+}
+
+fn lens<S: Clone>(plan: &str, number: usize, table: &Table<S>, change: &Change<S>) -> Lens {
+    let (up, down) = conversions(change);
+    let mut context: Vec<Context> = Vec::new();
+    for column in &table.context {
+        let read = [&up, &down].iter().any(|expr| expr.columns().contains(&column.name.text.as_str()));
+        if read {
+            context.push(Context { column: column.name.text.clone().into(), image: Image::of(&column.ty) });
+        }
+    }
+    Lens {
+        old: shape(&change.old),
+        new: shape(&change.new),
+        context: context.into(),
+        up: conversion(plan, number, "up", &up, table, &change.old, &change.new.ty),
+        down: conversion(plan, number, "down", &down, table, &change.new, &change.old.ty),
+        conflicts: ident::conflicts(plan).into(),
+    }
+}
+
+/// `up` and `down`; a column that keeps its type is copied where they are left out.
+fn conversions<S: Clone>(change: &Change<S>) -> (Expr<S>, Expr<S>) {
+    let copy =
+        |column: &Column<S>| Expr { span: column.name.span.clone(), kind: Kind::Column(column.name.text.clone()) };
+    (change.up.clone().unwrap_or_else(|| copy(&change.old)), change.down.clone().unwrap_or_else(|| copy(&change.new)))
+}
+
+fn shape<S>(column: &Column<S>) -> Shape {
+    Shape {
+        column: column.name.text.clone().into(),
+        ty: column.ty.sql().into(),
+        image: Image::of(&column.ty),
+        not_null: column.not_null,
+        default: default_of(column),
+    }
+}
+
+fn conversion<S: Clone>(
+    plan: &str,
+    number: usize,
+    what: &str,
+    expr: &Expr<S>,
+    table: &Table<S>,
+    from: &Column<S>,
+    to: &Type,
+) -> Conversion {
+    let type_of_column = |name: &str| column_type(table, from, name);
+    let type_of = |node: &Expr<S>| expr::infer(node, &type_of_column, &mut Vec::new());
+    let fits = type_of(expr).is_some_and(|ty| expr::widens(&ty, to));
+    Conversion {
+        function: ident::of_change(plan, number, what).into(),
+        arguments: expr.columns().into_iter().map(|name| Text::from(name.to_owned())).collect::<Vec<_>>().into(),
+        can_fail: !fits || expr::can_fail(expr, &type_of),
+    }
+}
+
+/// The declared type of a column that a conversion from `from` may read.
+fn column_type<S>(table: &Table<S>, from: &Column<S>, name: &str) -> Option<Type> {
+    std::iter::once(from).chain(&table.context).find(|column| column.name.text == name).map(|column| column.ty.clone())
+}
