@@ -1,1 +1,32 @@
+//! The runtime: everything that talks to PostgreSQL.
+//!
+//! It executes plans that were made and checked while the program compiled; users depend on the crate
+//! `migrate`, which re-exports what is here.
 
+mod catalog;
+mod compose;
+mod database;
+mod drive;
+mod error;
+mod event;
+mod gate;
+mod job;
+mod leader;
+mod lock;
+mod migrator;
+mod preflight;
+mod report;
+mod retreat;
+mod session;
+mod settings;
+mod state;
+mod step;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use database::DatabaseError;
+pub use error::{Blocker, Error, Problem};
+pub use event::Event;
+pub use migrator::Migrator;
+pub use report::{Closed, FailedRow, PlanReport, Position, Report};
+pub use settings::Settings;

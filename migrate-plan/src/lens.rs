@@ -53,6 +53,8 @@ pub struct Context {
 pub struct Conversion {
     /// The function.
     pub function: Text,
+    /// What it computes, as SQL over the columns it takes.
+    pub expression: Text,
     /// The columns it takes, the converted one first where it reads it.
     pub arguments: List<Text>,
     /// Whether it can raise an error for some value.

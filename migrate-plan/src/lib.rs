@@ -5,15 +5,19 @@
 //! program compiles; the runtime executes what it made. Users depend on the crate `migrate`.
 
 pub mod check;
+pub mod column;
 pub mod declaration;
 pub mod expr;
 pub mod ident;
 pub mod lens;
+mod migrations;
 pub mod plan;
 mod planner;
 pub mod runbook;
 pub mod sync;
 pub mod types;
 
+pub use column::Column;
+pub use migrations::Migrations;
 pub use plan::{Held, List, Lock, LockMode, Phase, Plan, Side, Stage, Step, SyncChange, Text, Work};
 pub use planner::plan;

@@ -104,6 +104,7 @@ fn conversion<S: Clone>(
     let fits = type_of(expr).is_some_and(|ty| expr::widens(&ty, to));
     Conversion {
         function: ident::of_change(plan, number, what).into(),
+        expression: expr.to_string().into(),
         arguments: expr.columns().into_iter().map(|name| Text::from(name.to_owned())).collect::<Vec<_>>().into(),
         can_fail: !fits || expr::can_fail(expr, &type_of),
     }

@@ -1,0 +1,127 @@
+//! What the runner asks PostgreSQL's catalog.
+
+use postgres::GenericClient;
+
+use crate::database::Doing;
+use crate::error::Error;
+
+/// A heap with rows of a table: the table itself, a partition, or a child by inheritance.
+#[derive(Clone, Debug)]
+pub(crate) struct Heap {
+    pub(crate) relation: u32,
+    /// Quoted and qualified.
+    pub(crate) sql: String,
+    /// For people.
+    pub(crate) shown: String,
+    pub(crate) filenode: Option<u32>,
+    pub(crate) blocks: i64,
+}
+
+const MEMBERS: &str = "WITH RECURSIVE member(oid) AS ( \
+         SELECT pg_catalog.to_regclass($1)::oid \
+         UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent)";
+
+/// The heaps of a table, by OID.
+pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<Heap>, Error> {
+    let sql = format!(
+        "{MEMBERS} SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, \
+                pg_catalog.pg_relation_filenode(c.oid), \
+                pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint \
+         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE c.relkind = 'r' ORDER BY c.oid"
+    );
+    let rows = client.query(&sql, &[&table]).doing("listing a table's partitions")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Heap {
+            relation: row.get(0),
+            sql: row.get(1),
+            shown: row.get(2),
+            filenode: row.get(3),
+            blocks: row.get(4),
+        })
+        .collect())
+}
+
+/// The tables that need the sync triggers, quoted: a partitioned table passes its own on to its
+/// partitions; children by inheritance need theirs.
+pub(crate) fn trigger_members(client: &mut impl GenericClient, table: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "{MEMBERS} SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
+         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE NOT c.relispartition ORDER BY c.oid = pg_catalog.to_regclass($1) DESC, c.oid"
+    );
+    let rows = client.query(&sql, &[&table]).doing("listing a table's children")?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}
+
+/// Triggers that fire before each row and after the sync, which would let them undo it.
+pub(crate) fn triggers_after(
+    client: &mut impl GenericClient,
+    table: &str,
+    sync: &str,
+) -> Result<Vec<(String, String)>, Error> {
+    // Bits of `tgtype`: 1 for each row, 2 before. PostgreSQL fires triggers in the byte order of names.
+    let sql = format!(
+        "{MEMBERS} SELECT c.oid::regclass::text, t.tgname::text \
+         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
+         JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid \
+         WHERE NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE \"C\" > $2 \
+           AND NOT t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u']) \
+         ORDER BY 1, 2"
+    );
+    let rows = client.query(&sql, &[&table, &sync]).doing("listing a table's triggers")?;
+    Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
+/// The tables that should carry the sync triggers, and do not, or not switched on for every session.
+pub(crate) fn unsynced(client: &mut impl GenericClient, table: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "{MEMBERS} SELECT c.oid::regclass::text \
+         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
+         WHERE (SELECT count(*) FROM pg_catalog.pg_trigger t \
+                WHERE t.tgrelid = c.oid AND t.tgenabled = 'A' \
+                  AND t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u'])) < 2 \
+         ORDER BY 1"
+    );
+    let rows = client.query(&sql, &[&table]).doing("looking for the sync triggers")?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}
+
+/// What hangs on these columns of a table and would go with them, in PostgreSQL's own words.
+pub(crate) fn dependents(
+    client: &mut impl GenericClient,
+    table: &str,
+    columns: &[String],
+) -> Result<Vec<String>, Error> {
+    // Not counted: the sync's own triggers; a column's own default; NOT NULL, which PostgreSQL 18 keeps
+    // as a constraint.
+    let sql = format!(
+        "{MEMBERS}, gone AS ( \
+             SELECT a.attrelid, a.attnum, a.attname, a.attacl FROM member m \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = m.oid \
+             WHERE a.attname = ANY ($2) AND NOT a.attisdropped) \
+         SELECT DISTINCT CASE d.classid WHEN 'pg_catalog.pg_rewrite'::regclass \
+                THEN (SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) \
+                      FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid) \
+                ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END \
+         FROM gone g JOIN pg_catalog.pg_depend d \
+           ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.attrelid AND d.refobjsubid = g.attnum \
+         WHERE NOT (d.classid = 'pg_catalog.pg_trigger'::regclass AND EXISTS ( \
+                   SELECT FROM pg_catalog.pg_trigger t WHERE t.oid = d.objid \
+                     AND t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u']))) \
+           AND NOT (d.classid = 'pg_catalog.pg_attrdef'::regclass AND EXISTS ( \
+                   SELECT FROM pg_catalog.pg_attrdef f WHERE f.oid = d.objid AND f.adrelid = g.attrelid \
+                     AND f.adnum = g.attnum)) \
+           AND NOT (d.classid = 'pg_catalog.pg_constraint'::regclass AND EXISTS ( \
+                   SELECT FROM pg_catalog.pg_constraint n WHERE n.oid = d.objid AND n.contype = 'n')) \
+         UNION ALL \
+         SELECT 'rights granted on column ' || pg_catalog.quote_ident(g.attname) || ' of ' || g.attrelid::regclass \
+         FROM gone g WHERE g.attacl IS NOT NULL \
+         ORDER BY 1"
+    );
+    let rows = client.query(&sql, &[&table, &columns]).doing("looking what depends on a column")?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}

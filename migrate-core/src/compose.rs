@@ -1,0 +1,83 @@
+//! The sync of a table, put together from all plans in flight on it.
+
+use migrate_plan::ident::sync_function;
+use migrate_plan::sync::{self, Part};
+use migrate_plan::{Side, SyncChange};
+use postgres::GenericClient;
+
+use crate::catalog;
+use crate::database::Doing;
+use crate::error::Error;
+use crate::state::{PlanRow, Shape, TableRow};
+
+/// How the plan at hand will stand on the table once the statements have run.
+#[derive(Clone, Copy)]
+pub(crate) struct Becomes {
+    pub(crate) shape: Shape,
+    pub(crate) side: Side,
+}
+
+/// The statements that bring a table's sync to where it must be.
+pub(crate) fn statements(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    table: &TableRow,
+    change: SyncChange,
+) -> Result<Vec<String>, Error> {
+    let shape = match change {
+        SyncChange::Keep => return Ok(Vec::new()),
+        SyncChange::Install | SyncChange::Unretire => Shape::Live,
+        SyncChange::Remove => Shape::Absent,
+        SyncChange::Retire => Shape::Retired,
+    };
+    let parts = parts(client, plan, table, Becomes { shape, side: plan.side })?;
+    let function = sync_function(&table.schema, &table.name);
+    // After a rename the conditions of the triggers follow by themselves, but a function of other plans
+    // on the table may name the column too: it is all made anew.
+    let members = catalog::trigger_members(client, &table.sql())?;
+    Ok(if parts.is_empty() { sync::remove(&function, &members) } else { sync::install(&function, &members, &parts) })
+}
+
+/// The statement that gives a table's function the authority of `side` for this plan; no trigger is
+/// touched.
+pub(crate) fn function(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    table: &TableRow,
+    side: Side,
+) -> Result<String, Error> {
+    let parts = parts(client, plan, table, Becomes { shape: table.shape, side })?;
+    Ok(sync::create_function(&sync_function(&table.schema, &table.name), &parts))
+}
+
+/// The lenses in force on a table, oldest plan first, with the plan at hand as it is to become.
+fn parts(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    table: &TableRow,
+    becomes: Becomes,
+) -> Result<Vec<Part>, Error> {
+    let rows = client
+        .query(
+            "SELECT p.block, p.descent, p.update_condition, p.reads, p.writes \
+             FROM migrate.plan_table t \
+             JOIN migrate.plan o ON o.id = t.plan \
+             JOIN migrate.part p ON p.plan = t.plan AND p.place = t.place \
+             WHERE t.relation = $1 \
+               AND p.shape = CASE WHEN t.plan = $2 THEN $3 ELSE t.shape END \
+               AND p.side = CASE WHEN t.plan = $2 THEN $4 ELSE o.side END \
+             ORDER BY t.plan, p.place, p.number",
+            &[&table.relation, &plan.id, &becomes.shape.as_str(), &becomes.side.as_str()],
+        )
+        .doing("reading the lenses of a table")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Part {
+            block: row.get(0),
+            descent: row.get(1),
+            update_condition: row.get(2),
+            reads: row.get(3),
+            writes: row.get(4),
+        })
+        .collect())
+}

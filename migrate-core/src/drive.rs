@@ -1,0 +1,261 @@
+//! Carries plans forward, step by step.
+
+use std::time::Instant;
+
+use migrate_plan::{Phase, Plan};
+use postgres::Client;
+
+use crate::database::Doing;
+use crate::error::Error;
+use crate::event::Event;
+use crate::migrator::Migrator;
+use crate::report::{Closed, PlanReport, Position, Report};
+use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
+use crate::{catalog, gate, preflight, step};
+
+/// Carries every plan to its stage, and the plan of `order` to its phase.
+pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str, Phase)>) -> Result<Report, Error> {
+    state::ensure(client)?;
+    let plans = migrator.plans();
+    let known = state::plans(client)?;
+    for plan in plans {
+        if let Some(row) = known.iter().find(|row| row.name == plan.name) {
+            require_unedited(plan, row)?;
+        }
+    }
+    let mut report = Report { unknown: unknown(plans, &known), ..Report::default() };
+    for plan in plans {
+        let ordered = order.filter(|(name, _)| *name == plan.name).map(|(_, phase)| phase);
+        report.plans.push(Drive { migrator, plan }.forward(client, ordered)?);
+    }
+    Ok(report)
+}
+
+/// Reports without doing anything.
+pub(crate) fn status(migrator: &Migrator, client: &mut Client) -> Result<Report, Error> {
+    let plans = migrator.plans();
+    if state::version(client)?.is_none() {
+        let plans = plans.iter().map(|plan| not_started(plan, None)).collect();
+        return Ok(Report { plans, ..Report::default() });
+    }
+    let known = state::plans(client)?;
+    let mut report = Report { unknown: unknown(plans, &known), ..Report::default() };
+    for plan in plans {
+        let drive = Drive { migrator, plan };
+        report.plans.push(match known.iter().find(|row| row.name == plan.name) {
+            Some(row) if row.status != Status::Reverted => drive.summary(client, row, Vec::new(), Vec::new())?,
+            row => not_started(plan, row),
+        });
+    }
+    Ok(report)
+}
+
+fn unknown(plans: &[&Plan], known: &[PlanRow]) -> Vec<String> {
+    known
+        .iter()
+        .filter(|row| row.status == Status::Running && !plans.iter().any(|plan| plan.name == row.name))
+        .map(|row| row.name.clone())
+        .collect()
+}
+
+/// A plan is what it was when it started; a finished or reverted one is history.
+fn require_unedited(plan: &Plan, row: &PlanRow) -> Result<(), Error> {
+    if row.status == Status::Reverted || row.declaration == plan.declaration {
+        return Ok(());
+    }
+    let (before, now): (Vec<&str>, Vec<&str>) = (row.declaration.lines().collect(), plan.declaration.lines().collect());
+    let gone = before.iter().filter(|line| !now.contains(line)).map(|line| format!("  - {line}\n"));
+    let come = now.iter().filter(|line| !before.contains(line)).map(|line| format!("  + {line}\n"));
+    Err(Error::PlanEdited { plan: row.name.clone(), difference: gone.chain(come).collect() })
+}
+
+fn not_started(plan: &Plan, row: Option<&PlanRow>) -> PlanReport {
+    let held = row.and_then(|row| row.held_at).map(|at| Closed::Held { at });
+    PlanReport {
+        name: plan.name.to_string(),
+        position: Position::Before,
+        side: migrate_plan::Side::Old,
+        done: Vec::new(),
+        done_before: 0,
+        beyond_stage: plan.steps.iter().filter(|step| step.phase > plan.stage.last_phase()).count(),
+        closed: held.into_iter().collect(),
+        conflicts: 0,
+        dependents: Vec::new(),
+    }
+}
+
+/// One plan on its way.
+struct Drive<'a> {
+    migrator: &'a Migrator,
+    plan: &'a Plan,
+}
+
+impl Drive<'_> {
+    fn forward(&self, client: &mut Client, ordered: Option<Phase>) -> Result<PlanReport, Error> {
+        let Some(mut row) = self.started(client, ordered)? else {
+            let row = state::by_name(client, &self.plan.name)?;
+            return Ok(not_started(self.plan, row.as_ref()));
+        };
+        if row.status == Status::Finished {
+            return self.summary(client, &row, Vec::new(), Vec::new());
+        }
+        if let Some(phase) = ordered {
+            self.end_hold(client, &mut row, phase)?;
+        }
+        self.reconcile(client, &row)?;
+        let limit = self.limit(&row, ordered);
+        let (mut done, mut closed) = (Vec::new(), Vec::new());
+        if let Some(Some(at)) = row.held_at
+            && at < self.plan.stage.last_phase()
+            && ordered.is_none()
+        {
+            closed.push(Closed::Held { at: Some(at) });
+        }
+        while let Some(next) = self.next(client, &row, limit)? {
+            closed.extend(gate::before(client, self.migrator.limits(), &row, &next)?);
+            if closed.iter().any(|gate| !matches!(gate, Closed::Held { .. })) {
+                break;
+            }
+            let begun = Instant::now();
+            let found = step::perform(self.migrator, client, &row, &next)?;
+            if !found.is_empty() {
+                closed.extend(found);
+                break;
+            }
+            done.push((next.name.clone(), begun.elapsed()));
+            // The side and the clock of the soak may have changed with the step.
+            row = state::by_name(client, &self.plan.name)?
+                .ok_or_else(|| Error::NotStarted { plan: self.plan.name.to_string() })?;
+        }
+        self.summary(client, &row, done, closed)
+    }
+
+    /// The plan's row; a plan that has not started is checked against the live database and journaled.
+    fn started(&self, client: &mut Client, ordered: Option<Phase>) -> Result<Option<PlanRow>, Error> {
+        let row = state::by_name(client, &self.plan.name)?;
+        match row {
+            Some(row) if row.status != Status::Reverted => return Ok(Some(row)),
+            Some(row) if row.held_at.is_some() && ordered.is_none() => return Ok(None),
+            Some(row) => state::forget(client, row.id)?,
+            None => {}
+        }
+        let relations = preflight::check(client, self.plan)?;
+        let mut transaction = client.transaction().doing("journaling a plan")?;
+        state::insert(&mut transaction, self.plan, &relations)?;
+        state::record(
+            &mut transaction,
+            &Entry { plan: &self.plan.name, event: "started", step: None, statements: &[] },
+        )?;
+        transaction.commit().doing("journaling a plan")?;
+        state::by_name(client, &self.plan.name)
+    }
+
+    fn end_hold(&self, client: &mut Client, row: &mut PlanRow, phase: Phase) -> Result<(), Error> {
+        if let Some(held) = row.held_at
+            && held.is_none_or(|at| at < phase)
+        {
+            // What was ordered stays allowed: the next run at the same stage must not go further.
+            client
+                .execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &phase.as_str()])
+                .doing("ending a hold")?;
+            row.held_at = Some(Some(phase));
+        }
+        Ok(())
+    }
+
+    /// The last phase to enter: the stage's, unless an operator holds the plan earlier or orders it on.
+    fn limit(&self, row: &PlanRow, ordered: Option<Phase>) -> Phase {
+        if let Some(phase) = ordered {
+            return phase;
+        }
+        let stage = self.plan.stage.last_phase();
+        match row.held_at {
+            Some(Some(at)) => stage.min(at),
+            _ => stage,
+        }
+    }
+
+    fn next(&self, client: &mut Client, row: &PlanRow, limit: Phase) -> Result<Option<JournalStep>, Error> {
+        let steps = state::steps(client, row.id)?;
+        Ok(steps.into_iter().find(|step| step.state != StepState::Done).filter(|step| step.phase <= limit))
+    }
+
+    /// Journal and catalog agree: what is done is there, and the triggers are where rows are written.
+    fn reconcile(&self, client: &mut Client, row: &PlanRow) -> Result<(), Error> {
+        let tables = state::tables(client, row.id)?;
+        for table in tables.iter().filter(|table| table.shape != Shape::Absent) {
+            if let Some((table, trigger)) =
+                catalog::triggers_after(client, &table.sql(), migrate_plan::ident::INSERT_TRIGGER)?.into_iter().next()
+            {
+                return Err(Error::TriggerOrder { table, trigger });
+            }
+            if !catalog::unsynced(client, &table.sql())?.is_empty() {
+                step::mend(self.migrator, client, row, table)?;
+            }
+        }
+        let steps = state::steps(client, row.id)?;
+        for done in steps.iter().filter(|step| step.state == StepState::Done) {
+            // Later steps move what earlier ones made: a retired column, a check that became a flag.
+            let superseded = steps.iter().any(|later| {
+                later.number > done.number && later.state == StepState::Done && later.phase == Phase::Contract
+            }) || done.name.starts_with("require ")
+                || done.name.starts_with("prove ");
+            if !superseded && !step::probe(client, done)? {
+                return Err(Error::Drift { plan: row.name.clone(), step: done.name.clone() });
+            }
+        }
+        Ok(())
+    }
+
+    fn summary(
+        &self,
+        client: &mut Client,
+        row: &PlanRow,
+        done: Vec<(String, std::time::Duration)>,
+        closed: Vec<Closed>,
+    ) -> Result<PlanReport, Error> {
+        let steps = state::steps(client, row.id)?;
+        let stage = self.plan.stage.last_phase();
+        let left: Vec<&JournalStep> = steps.iter().filter(|step| step.state != StepState::Done).collect();
+        let position = match left.first() {
+            None => Position::Finished,
+            Some(first) => Phase::ALL
+                .into_iter()
+                .rev()
+                .find(|phase| *phase < first.phase && steps.iter().any(|step| step.phase == *phase))
+                .map_or(Position::Before, Position::After),
+        };
+        let mut dependents = Vec::new();
+        if row.status == Status::Running {
+            for table in state::tables(client, row.id)?.iter().filter(|table| table.shape != Shape::Absent) {
+                dependents.extend(gate::dependents(client, table)?);
+            }
+        }
+        Ok(PlanReport {
+            name: row.name.clone(),
+            position,
+            side: row.side,
+            done_before: steps.len() - left.len() - done.len(),
+            done,
+            beyond_stage: left.iter().filter(|step| step.phase > stage).count(),
+            closed,
+            conflicts: gate::conflicts(client, row)?,
+            dependents,
+        })
+    }
+}
+
+impl Migrator {
+    /// Tells that a step begins.
+    pub(crate) fn begin(&self, plan: &str, step: &JournalStep) {
+        tracing::info!(plan, step = step.name, phase = %step.phase, "step");
+        self.notify(&Event::StepStarted { plan, step: &step.name, phase: step.phase });
+    }
+
+    /// Tells that a step has ended.
+    pub(crate) fn end(&self, plan: &str, step: &JournalStep, begun: Instant) {
+        let took = begun.elapsed();
+        tracing::info!(plan, step = step.name, ?took, "step done");
+        self.notify(&Event::StepDone { plan, step: &step.name, took });
+    }
+}

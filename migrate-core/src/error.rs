@@ -1,0 +1,201 @@
+//! What can go wrong, each with the object and the way out.
+
+use std::fmt;
+use std::time::Duration;
+
+use migrate_plan::{LockMode, Phase};
+
+use crate::database::DatabaseError;
+
+/// An error of the runtime. Whatever it is, every step either happened whole or not at all, and the
+/// next run goes on from there.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A statement was refused, or the connection broke.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+
+    /// The server is older than PostgreSQL 14.
+    #[error("this server is PostgreSQL {}, and 14 is the oldest supported\n  nothing was changed; upgrade the server first", version_text(*.found))]
+    ServerTooOld {
+        /// `server_version_num`.
+        found: i32,
+    },
+
+    /// The server is a standby or read-only.
+    #[error(
+        "this server takes no writes: {reason}\n  nothing was changed; connect to the primary (`target_session_attrs=read-write`)"
+    )]
+    ReadOnly {
+        /// What says so.
+        reason: String,
+    },
+
+    /// The state in the database was written by a newer version of this library.
+    #[error(
+        "the state in schema \"migrate\" has version {found}, and this library knows {known}\n  nothing was changed; run the migrations with the newest version of the library that this database has seen"
+    )]
+    NewerState {
+        /// The version found.
+        found: i32,
+        /// The newest version this library knows.
+        known: i32,
+    },
+
+    /// The live database is not what the plan declares. Nothing of the plan was started.
+    #[error("plan `{plan}` cannot start:{}\n  nothing was changed", listed(.problems))]
+    Preflight {
+        /// The plan.
+        plan: String,
+        /// Everything that stands in its way.
+        problems: Vec<Problem>,
+    },
+
+    /// A plan that has started was edited.
+    #[error(
+        "plan `{plan}` has started in this database with another declaration:\n{difference}  nothing was changed; put the declaration back, or revert the plan and start it under a new name"
+    )]
+    PlanEdited {
+        /// The plan.
+        plan: String,
+        /// The lines that differ: `-` as it started, `+` as it is in this program.
+        difference: String,
+    },
+
+    /// Something that the journal says is done is not there any more.
+    #[error(
+        "step `{step}` of plan `{plan}` is done according to the journal, but its result is not in the database\n  somebody changed it by hand: put it back, or revert the plan"
+    )]
+    Drift {
+        /// The plan.
+        plan: String,
+        /// The step.
+        step: String,
+    },
+
+    /// Somebody's trigger fires after the sync trigger, and could change what it has made equal.
+    #[error(
+        "trigger \"{trigger}\" on {table} sorts after the sync triggers and would change a row after them\n  rename it: names that start with an ASCII letter sort before"
+    )]
+    TriggerOrder {
+        /// The table.
+        table: String,
+        /// The trigger.
+        trigger: String,
+    },
+
+    /// A table lock was not to be had within [`Settings::lock_deadline`](crate::Settings::lock_deadline).
+    #[error("no {mode} lock on {table} in {} s{}\n  nothing was changed; end those transactions, or run again when it is quiet", .waited.as_secs(), blocked_by(.blockers))]
+    LockNotAvailable {
+        /// The table.
+        table: String,
+        /// The mode.
+        mode: LockMode,
+        /// How long was tried.
+        waited: Duration,
+        /// Who held the table at the end.
+        blockers: Vec<Blocker>,
+    },
+
+    /// The plan is not known to this database.
+    #[error("plan `{plan}` has never started in this database")]
+    NotStarted {
+        /// The plan.
+        plan: String,
+    },
+
+    /// The plan is past the point of no return.
+    #[error("plan `{plan}` cannot be reverted: {why}")]
+    NotRevertible {
+        /// The plan.
+        plan: String,
+        /// Why not.
+        why: String,
+    },
+
+    /// An operator asked for a phase that the build is not ready for.
+    #[error("plan `{plan}` cannot advance to {phase}: {why}")]
+    NotReady {
+        /// The plan.
+        plan: String,
+        /// The phase asked for.
+        phase: Phase,
+        /// Why not.
+        why: String,
+    },
+
+    /// Another session is migrating this database.
+    #[error("{leader} is migrating this database\n  nothing was changed; try again when it is done")]
+    Busy {
+        /// Who it is.
+        leader: Blocker,
+    },
+}
+
+/// One thing that stands in a plan's way, and how it is removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The object: a table, a column, a right …
+    pub object: String,
+    /// What is wrong with it.
+    pub what: String,
+    /// The way out.
+    pub remedy: String,
+}
+
+impl Problem {
+    pub(crate) fn new(object: impl Into<String>, what: impl Into<String>, remedy: impl Into<String>) -> Problem {
+        Problem { object: object.into(), what: what.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.object, self.what, self.remedy)
+    }
+}
+
+/// A session that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Blocker {
+    /// Its backend's process.
+    pub pid: i32,
+    /// Its `application_name`.
+    pub application: String,
+    /// Its state: `active`, `idle in transaction` …
+    pub state: String,
+    /// How long its transaction is open.
+    pub open_for: Duration,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let application = if self.application.is_empty() { "unnamed" } else { &self.application };
+        write!(
+            f,
+            "session {} ({application}, {}, transaction open for {:.1} s)",
+            self.pid,
+            self.state,
+            self.open_for.as_secs_f64()
+        )
+    }
+}
+
+fn version_text(num: i32) -> String {
+    format!("{}.{}", num / 10_000, num % 10_000)
+}
+
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(|problem| format!("\n  - {problem}")).collect()
+}
+
+fn blocked_by(blockers: &[Blocker]) -> String {
+    if blockers.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = blockers.iter().map(ToString::to_string).collect();
+    format!("; held by {}", names.join(", "))
+}

@@ -1,0 +1,86 @@
+//! What the runner tells while it works.
+
+use std::time::Duration;
+
+use migrate_plan::{LockMode, Phase};
+
+use crate::error::Blocker;
+
+/// One thing that happened, for progress bars, logs and tests. The same goes to `tracing`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A step begins.
+    StepStarted {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// Its phase.
+        phase: Phase,
+    },
+    /// A transaction of a step is about to commit.
+    Committing {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+    },
+    /// A step is done, or undone.
+    StepDone {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A table lock is waited for, without standing in the queue for it.
+    LockWaited {
+        /// The table.
+        table: &'a str,
+        /// The mode.
+        mode: LockMode,
+        /// How long so far.
+        waited: Duration,
+        /// Who holds the table.
+        blockers: &'a [Blocker],
+    },
+    /// A table lock was had, and let go with the transaction.
+    LockHeld {
+        /// The table.
+        table: &'a str,
+        /// The mode.
+        mode: LockMode,
+        /// How often it was tried.
+        tries: u32,
+        /// From the first try until it was had.
+        waited: Duration,
+        /// From then until the commit.
+        held: Duration,
+    },
+    /// A batch of a backfill or a verification has committed.
+    Batch {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// Heap blocks done, of this table and its partitions.
+        blocks_done: u64,
+        /// Heap blocks there were at the start.
+        blocks: u64,
+        /// Rows filled, or compared, by this batch.
+        rows: u64,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A batch is tried again, because PostgreSQL ended it for a passing reason.
+    Retried {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// The reason, with its SQLSTATE.
+        reason: &'a str,
+    },
+}

@@ -1,0 +1,98 @@
+//! Gates: what must be so on the live database before a step may begin.
+
+use std::time::Duration;
+
+use migrate_plan::ident::{self, own};
+use migrate_plan::{Phase, SyncChange, Work};
+use postgres::Client;
+
+use crate::catalog;
+use crate::database::Doing;
+use crate::error::Error;
+use crate::report::Closed;
+use crate::settings::Settings;
+use crate::state::{JournalStep, PlanRow, Shape, Status, TableRow, tables};
+
+/// What keeps `step` from beginning.
+pub(crate) fn before(
+    client: &mut Client,
+    settings: &Settings,
+    plan: &PlanRow,
+    step: &JournalStep,
+) -> Result<Vec<Closed>, Error> {
+    let mut closed = Vec::new();
+    let Work::Transaction { table, sync, .. } = &step.work else { return Ok(closed) };
+    if step.phase != Phase::Contract {
+        return Ok(closed);
+    }
+    let tables = tables(client, plan.id)?;
+    let Some(table) = tables.get(*table) else { return Ok(closed) };
+    let (since, before) = match sync {
+        SyncChange::Retire => ("switched_at", "retiring the old columns"),
+        _ => ("retired_at", "dropping the old columns"),
+    };
+    closed.extend(soak(client, settings, plan, since, before)?);
+    let objects = dependents(client, table)?;
+    if !objects.is_empty() {
+        closed.push(Closed::Dependents { objects });
+    }
+    closed.extend(unfinished(client, plan, table)?);
+    Ok(closed)
+}
+
+fn soak(
+    client: &mut Client,
+    settings: &Settings,
+    plan: &PlanRow,
+    since: &str,
+    before: &'static str,
+) -> Result<Option<Closed>, Error> {
+    // The database's clock on both ends: no two machines need to agree on the time.
+    let sql = format!(
+        "SELECT extract(epoch FROM {since} + make_interval(secs => $2) - clock_timestamp())::float8 \
+         FROM migrate.plan WHERE id = $1"
+    );
+    let left: Option<f64> =
+        client.query_one(&sql, &[&plan.id, &settings.soak.as_secs_f64()]).doing("reading the soak's start")?.get(0);
+    Ok(left.filter(|left| *left > 0.0).map(|left| Closed::Soak { before, left: Duration::from_secs_f64(left) }))
+}
+
+/// What would go with a table's old columns.
+pub(crate) fn dependents(client: &mut Client, table: &TableRow) -> Result<Vec<String>, Error> {
+    let columns: Vec<String> = match table.shape {
+        Shape::Absent => return Ok(Vec::new()),
+        Shape::Live => table.old_columns.clone(),
+        Shape::Retired => table.old_columns.iter().map(|column| ident::retired(column)).collect(),
+    };
+    catalog::dependents(client, &table.sql(), &columns)
+}
+
+/// Plans whose new column is an old column of this one: theirs must be finished before it goes.
+fn unfinished(client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<Vec<Closed>, Error> {
+    let rows = client
+        .query(
+            "SELECT p.name FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
+             WHERE p.id <> $1 AND p.status = 'running' AND t.relation = $2 AND t.new_columns && $3",
+            &[&plan.id, &table.relation, &table.old_columns],
+        )
+        .doing("looking for plans that this one builds on")?;
+    Ok(rows.into_iter().map(|row| Closed::Unfinished { plan: row.get(0) }).collect())
+}
+
+/// Statements that wrote both sides in disagreement, since the plan started.
+pub(crate) fn conflicts(client: &mut Client, plan: &PlanRow) -> Result<u64, Error> {
+    let sequence = own(&ident::conflicts(&plan.name));
+    let count: i64 = if plan.status == Status::Running {
+        let exists: bool = client
+            .query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&sequence])
+            .doing("counting conflicts")?
+            .get(0);
+        if !exists {
+            return Ok(0);
+        }
+        client.query_one(&format!("SELECT last_value FROM {sequence}"), &[]).doing("counting conflicts")?.get(0)
+    } else {
+        plan.conflicts
+    };
+    Ok(u64::try_from(count).unwrap_or(0))
+}

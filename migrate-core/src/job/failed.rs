@@ -1,0 +1,76 @@
+//! Rows that stand in the way, kept with key and message.
+
+use postgres::GenericClient;
+
+use super::cursor::Cursor;
+use crate::database::Doing;
+use crate::error::Error;
+use crate::report::FailedRow;
+use crate::state::{JournalStep, PlanRow};
+
+/// SQL for the key of a row of `cursor`'s heap, as `jsonb`: its primary key, or its place in the heap.
+pub(super) fn key_sql(client: &mut impl GenericClient, cursor: &Cursor) -> Result<String, Error> {
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.string_agg(pg_catalog.format('%L, %I', a.attname, a.attname), ', ' ORDER BY k.place) \
+             FROM pg_catalog.pg_index i \
+             CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+             WHERE i.indrelid = $1 AND i.indisprimary",
+            &[&cursor.relation],
+        )
+        .doing("looking for a primary key")?;
+    let columns: Option<String> = row.get(0);
+    let columns = columns.unwrap_or_else(|| "'ctid', ctid".to_owned());
+    Ok(format!("pg_catalog.jsonb_build_object({columns})"))
+}
+
+/// A row and what is wrong with it.
+pub(super) struct Found<'a> {
+    /// The key as JSON.
+    pub(super) key: &'a str,
+    pub(super) sqlstate: &'a str,
+    pub(super) message: &'a str,
+}
+
+/// Keeps a row.
+pub(super) fn keep(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    step: &JournalStep,
+    cursor: &Cursor,
+    found: &Found<'_>,
+) -> Result<(), Error> {
+    client
+        .execute(
+            "INSERT INTO migrate.failed_row (plan, step, relation, shown, key, sqlstate, message) \
+             VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7)",
+            &[&plan.id, &step.number, &cursor.relation, &cursor.shown, &found.key, &found.sqlstate, &found.message],
+        )
+        .doing("keeping a failed row")?;
+    Ok(())
+}
+
+/// How many rows are kept for a step, and the first hundred of them.
+pub(super) fn kept(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    step: &JournalStep,
+) -> Result<(u64, Vec<FailedRow>), Error> {
+    let count: i64 = client
+        .query_one("SELECT count(*) FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+        .doing("counting failed rows")?
+        .get(0);
+    let rows = client
+        .query(
+            "SELECT shown, key::text, sqlstate, message FROM migrate.failed_row \
+             WHERE plan = $1 AND step = $2 ORDER BY id LIMIT 100",
+            &[&plan.id, &step.number],
+        )
+        .doing("reading failed rows")?;
+    let rows = rows
+        .into_iter()
+        .map(|row| FailedRow { table: row.get(0), key: row.get(1), sqlstate: row.get(2), message: row.get(3) })
+        .collect();
+    Ok((u64::try_from(count).unwrap_or(0), rows))
+}

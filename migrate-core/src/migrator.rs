@@ -1,0 +1,163 @@
+//! The runner's front.
+
+use std::time::Duration;
+
+use migrate_plan::{Migrations, Phase, Plan, Side};
+use postgres::Client;
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::leader::{Lead, lead};
+use crate::report::Report;
+use crate::session::with_session;
+use crate::settings::Settings;
+use crate::{drive, retreat, state};
+
+/// Runs the plans of a program against a database.
+///
+/// Every call works on the client it is given and gives it back with its settings as they were.
+/// Whatever ends a call early, the next one goes on from the last committed transaction.
+pub struct Migrator {
+    migrations: &'static Migrations,
+    settings: Settings,
+    observer: Option<Box<dyn Fn(&Event<'_>) + Send + Sync>>,
+}
+
+impl Migrator {
+    /// A runner with the default settings.
+    pub fn new(migrations: &'static Migrations) -> Migrator {
+        Migrator { migrations, settings: Settings::default(), observer: None }
+    }
+
+    /// Replaces the settings.
+    #[must_use]
+    pub fn settings(mut self, settings: Settings) -> Migrator {
+        self.settings = settings;
+        self
+    }
+
+    /// Sets the soak time, see [`Settings::soak`].
+    #[must_use]
+    pub fn soak(mut self, soak: Duration) -> Migrator {
+        self.settings.soak = soak;
+        self
+    }
+
+    /// Calls `observer` for everything that happens, on the thread that runs.
+    #[must_use]
+    pub fn observe(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
+        self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Carries each plan as far as its stage and its data allow.
+    ///
+    /// Where another session is migrating it is waited for, [`Settings::leader_wait`] at most; after that
+    /// the report says who it is, and nothing was done.
+    ///
+    /// # Errors
+    ///
+    /// A database that is not as a plan declares it, an edited plan, a missing right, a broken
+    /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
+    pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
+        with_session(client, |client| {
+            let led = lead(client, self.settings.leader_wait, |client| drive::run(self, client, None))?;
+            Ok(match led {
+                Lead::Done(report) => report,
+                Lead::Other(leader) => Report { leader: Some(leader), ..Report::default() },
+            })
+        })
+    }
+
+    /// Carries one plan on to the end of `phase`, as an operator's decision: up to `switch` whatever the
+    /// build's stage is, since code at `stage dual_write` asks which [`side`](Migrator::side) to use. It
+    /// also ends a hold that an earlier [`revert_to`](Migrator::revert_to) has set.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Migrator::run); [`Error::NotReady`] for `contract` where the build is not at that
+    /// stage; [`Error::Busy`] where another session is migrating.
+    pub fn advance(&self, client: &mut Client, plan: &Plan, phase: Phase) -> Result<Report, Error> {
+        if phase == Phase::Contract && plan.stage.last_phase() < Phase::Contract {
+            return Err(Error::NotReady {
+                plan: plan.name.to_string(),
+                phase,
+                why: format!("this build is at stage {}, so it may still use the old columns", plan.stage),
+            });
+        }
+        self.leading(client, |client| drive::run(self, client, Some((&plan.name, phase))))
+    }
+
+    /// Takes a plan back to the old shape, with everything in it that was written on the new side, and
+    /// holds it there until it is [`release`](Migrator::release)d.
+    ///
+    /// Processes that still use the new columns will fail: switch back first, with
+    /// [`revert_to`](Migrator::revert_to), and let them follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotRevertible`] once an old column has been dropped, or while a later plan builds on this
+    /// one.
+    pub fn revert(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<(), Error> {
+        self.leading(client, |client| retreat::retreat(self, client, plan.as_ref(), None))
+    }
+
+    /// Takes a plan back to the end of `phase` and holds it there: to `switch` from a retired column, to
+    /// `dual_write` from a switch.
+    ///
+    /// # Errors
+    ///
+    /// As [`revert`](Migrator::revert).
+    pub fn revert_to(&self, client: &mut Client, plan: impl AsRef<str>, phase: Phase) -> Result<(), Error> {
+        self.leading(client, |client| retreat::retreat(self, client, plan.as_ref(), Some(phase)))
+    }
+
+    /// Ends the hold on a plan: the next [`run`](Migrator::run) takes it on to its stage.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan.
+    pub fn release(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<(), Error> {
+        self.leading(client, |client| retreat::release(client, plan.as_ref()))
+    }
+
+    /// The side to use for a plan now: `Old` where nothing has started. No lock, and no right is needed
+    /// beyond connecting.
+    ///
+    /// # Errors
+    ///
+    /// A broken connection.
+    pub fn side(&self, client: &mut Client, plan: &Plan) -> Result<Side, Error> {
+        state::side(client, &plan.name)
+    }
+
+    /// What a run would find, without doing anything.
+    ///
+    /// # Errors
+    ///
+    /// A broken connection, or a role that may not read the state.
+    pub fn status(&self, client: &mut Client) -> Result<Report, Error> {
+        drive::status(self, client)
+    }
+
+    fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+        with_session(client, |client| match lead(client, self.settings.leader_wait, work)? {
+            Lead::Done(value) => Ok(value),
+            Lead::Other(leader) => Err(Error::Busy { leader }),
+        })
+    }
+
+    pub(crate) fn plans(&self) -> &'static [&'static Plan] {
+        self.migrations.plans()
+    }
+
+    pub(crate) fn limits(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(crate) fn notify(&self, event: &Event<'_>) {
+        if let Some(observer) = &self.observer {
+            observer(event);
+        }
+    }
+}

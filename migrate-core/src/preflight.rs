@@ -1,0 +1,149 @@
+//! Is the live database what the plan declares? Everything that is not is reported at once, before the
+//! first step, and nothing has happened then.
+
+mod columns;
+mod expressions;
+
+use migrate_plan::Plan;
+use migrate_plan::ident::{Qualified, UPDATE_TRIGGER};
+use migrate_plan::plan::Table;
+use postgres::Client;
+
+use crate::catalog;
+use crate::database::Doing;
+use crate::error::{Error, Problem};
+
+/// Checks a plan against the live database; answers the OIDs of its tables.
+pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error> {
+    let mut problems = Vec::new();
+    let mut relations = Vec::new();
+    for table in plan.tables.iter() {
+        let Some(relation) = usable(client, table, &mut problems)? else { continue };
+        let before = problems.len();
+        columns::check(client, table, relation, &mut problems)?;
+        columns::other_plans(client, table, relation, &mut problems)?;
+        triggers(client, table, &mut problems)?;
+        // An expression over a column that is not there has nothing new to say.
+        if problems.len() == before {
+            expressions::check(client, table, &mut problems)?;
+        }
+        relations.push(relation);
+    }
+    if problems.is_empty() {
+        return Ok(relations);
+    }
+    Err(Error::Preflight { plan: plan.name.to_string(), problems })
+}
+
+/// The table is there, is one that can be changed, and this role may.
+fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<Option<u32>, Error> {
+    let name = table.qualified().to_string();
+    let shown = format!("table {}.{}", table.schema, table.name);
+    let row = client
+        .query_opt(
+            "SELECT c.oid, c.relkind::text, c.relpersistence::text, \
+                    pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner)::text, \
+                    current_user::text, c.relispartition \
+             FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
+            &[&name],
+        )
+        .doing("looking for a table")?;
+    let Some(row) = row else {
+        problems.push(missing_table(client, table)?);
+        return Ok(None);
+    };
+    let (kind, persistence): (String, String) = (row.get(1), row.get(2));
+    if !matches!(kind.as_str(), "r" | "p") {
+        let kind = match kind.as_str() {
+            "v" => "a view",
+            "m" => "a materialized view",
+            "f" => "a foreign table",
+            _ => "no table",
+        };
+        problems.push(Problem::new(shown, format!("is {kind}"), "name the table with the rows"));
+        return Ok(None);
+    }
+    if persistence == "t" {
+        problems.push(Problem::new(shown, "is temporary", "only permanent tables have other sessions"));
+        return Ok(None);
+    }
+    if row.get(6) {
+        problems.push(Problem::new(
+            shown,
+            "is a partition",
+            "name the partitioned table: all partitions change together",
+        ));
+        return Ok(None);
+    }
+    if !row.get::<_, bool>(3) {
+        let (owner, role): (String, String) = (row.get(4), row.get(5));
+        problems.push(Problem::new(
+            shown,
+            format!("belongs to role \"{owner}\", and \"{role}\" may not alter it"),
+            format!("run the migrations as its owner, or GRANT \"{owner}\" TO \"{role}\""),
+        ));
+        return Ok(None);
+    }
+    let foreign = client
+        .query(
+            "WITH RECURSIVE member(oid) AS (SELECT $1::oid \
+                 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent) \
+             SELECT c.oid::regclass::text FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
+             WHERE c.relkind = 'f' ORDER BY 1",
+            &[&row.get::<_, u32>(0)],
+        )
+        .doing("listing a table's partitions")?;
+    for part in foreign {
+        problems.push(Problem::new(
+            format!("{} of {shown}", part.get::<_, String>(0)),
+            "is a foreign table",
+            "its rows are out of reach of triggers here: detach it first",
+        ));
+    }
+    Ok(Some(row.get(0)))
+}
+
+fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
+    let rows = client
+        .query(
+            "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
+             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'migrate') \
+             ORDER BY 1, 2",
+            &[],
+        )
+        .doing("looking for a table")?;
+    let names: Vec<(String, String)> = rows.into_iter().map(|row| (row.get(0), row.get(1))).collect();
+    let elsewhere: Vec<String> = names
+        .iter()
+        .filter(|(_, name)| *name == *table.name)
+        .map(|(schema, name)| format!("{schema}.{name}"))
+        .collect();
+    let remedy = if elsewhere.is_empty() {
+        let here = names.iter().filter(|(schema, _)| *schema == *table.schema).map(|(_, name)| name.as_str());
+        match migrate_plan::check::nearest(&table.name, here) {
+            Some(near) => format!("did you mean {}.{near}?", table.schema),
+            None => "create it first, or mend its name in the plan".to_owned(),
+        }
+    } else {
+        format!("there is {}: write its schema in the plan", elsewhere.join(", "))
+    };
+    Ok(Problem::new(
+        format!("table {}.{}", table.schema, table.name),
+        "does not exist, or this role cannot see it",
+        remedy,
+    ))
+}
+
+/// Nobody's trigger may change a row after the sync has seen it.
+fn triggers(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let name = Qualified { schema: &table.schema, name: &table.name }.to_string();
+    for (on, trigger) in catalog::triggers_after(client, &name, UPDATE_TRIGGER)? {
+        problems.push(Problem::new(
+            format!("trigger \"{trigger}\" on {on}"),
+            "sorts after the sync triggers, and could change a row that they have made equal",
+            "rename it: names that start with an ASCII letter sort before",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Conversions: PostgreSQL itself says whether it accepts them, for these columns and as immutable.
+
+use migrate_plan::lens::{Conversion, Lens};
+use migrate_plan::plan::Table;
+use postgres::Client;
+use postgres::error::SqlState;
+
+use super::columns::{definitions, probe_table, same_value};
+use crate::database::Doing;
+use crate::error::{Error, Problem};
+
+pub(super) fn check(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    for lens in table.lenses.iter() {
+        let before = problems.len();
+        let old = definitions(table);
+        let new: Vec<String> = old
+            .iter()
+            .cloned()
+            .chain([format!("{} {}", migrate_plan::ident::quote(&lens.new.column), lens.new.ty)])
+            .collect();
+        accepted(client, table, lens, ("up", &lens.up), &lens.new.ty, &old, problems)?;
+        accepted(client, table, lens, ("down", &lens.down), &lens.old.ty, &new, problems)?;
+        if problems.len() == before {
+            defaults(client, table, lens, problems)?;
+        }
+    }
+    Ok(())
+}
+
+/// A generated column of a table that is never committed: PostgreSQL takes its expression only if it is
+/// immutable and can be stored as the column's type.
+fn accepted(
+    client: &mut Client,
+    table: &Table,
+    lens: &Lens,
+    (word, conversion): (&str, &Conversion),
+    to: &str,
+    columns: &[String],
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    let sql = format!(
+        "CREATE TABLE {} ({}, \"~result\" {to} GENERATED ALWAYS AS ({}) STORED)",
+        probe_table(),
+        columns.join(", "),
+        conversion.expression
+    );
+    let mut transaction = client.transaction().doing("trying a conversion")?;
+    let outcome = transaction.batch_execute(&sql);
+    transaction.rollback().doing("trying a conversion")?;
+    let Err(error) = outcome else { return Ok(()) };
+    let shown = format!(
+        "`{word}` of {}.{}.{} => {} ({})",
+        table.schema, table.name, lens.old.column, lens.new.column, conversion.expression
+    );
+    let Some(db) = error.as_db_error() else {
+        return Err(Error::Database(crate::DatabaseError::new("trying a conversion", error)));
+    };
+    let (what, remedy) = if *db.code() == SqlState::INVALID_OBJECT_DEFINITION {
+        (
+            "is not immutable for PostgreSQL".to_owned(),
+            "it must give the same for the same row in every session; say the zone or the format it depends on"
+                .to_owned(),
+        )
+    } else {
+        let hint = db.hint().unwrap_or("mend the expression, or cast the value to the column's type");
+        (format!("is refused by PostgreSQL: {} {}", db.code().code(), db.message()), hint.to_owned())
+    };
+    problems.push(Problem::new(shown, what, remedy));
+    Ok(())
+}
+
+/// An `INSERT` that names neither column: the old default, converted, must be the new one.
+fn defaults(client: &mut Client, table: &Table, lens: &Lens, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let Some(default) = &lens.new.default else { return Ok(()) };
+    if lens.old.not_null && lens.old.default.is_none() {
+        return Ok(());
+    }
+    let omitted = lens.old.default.as_deref().unwrap_or("NULL");
+    let converted = format!(
+        "SELECT {} FROM (SELECT ({omitted})::{}) AS omitted({})",
+        lens.up.expression,
+        lens.old.ty,
+        migrate_plan::ident::quote(&lens.old.column)
+    );
+    if !same_value(client, &converted, default, &lens.new.ty)? {
+        problems.push(Problem::new(
+            format!("column {}.{}.{}", table.schema, table.name, lens.new.column),
+            format!("declares the default {default}, but where both columns are omitted `up` makes another value of {omitted}"),
+            "let both defaults mean the same, or leave the new one out",
+        ));
+    }
+    Ok(())
+}

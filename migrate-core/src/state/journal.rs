@@ -1,0 +1,84 @@
+//! The journal of steps.
+
+use migrate_plan::{Phase, Work};
+use postgres::GenericClient;
+
+use super::work::decode;
+use crate::database::Doing;
+use crate::error::Error;
+
+/// A step as it was planned when its plan started.
+#[derive(Clone, Debug)]
+pub(crate) struct JournalStep {
+    pub(crate) number: i32,
+    pub(crate) phase: Phase,
+    pub(crate) name: String,
+    pub(crate) probe: String,
+    pub(crate) work: Work,
+    pub(crate) undo: Work,
+    pub(crate) state: StepState,
+}
+
+/// How far a step is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StepState {
+    /// Not begun, or undone.
+    Pending,
+    /// Begun outside a transaction; the catalog knows whether it ended.
+    Running,
+    /// Its result is there.
+    Done,
+}
+
+impl StepState {
+    fn as_str(self) -> &'static str {
+        match self {
+            StepState::Pending => "pending",
+            StepState::Running => "running",
+            StepState::Done => "done",
+        }
+    }
+}
+
+/// The steps of a plan in order.
+pub(crate) fn steps(client: &mut impl GenericClient, plan: i64) -> Result<Vec<JournalStep>, Error> {
+    let rows = client
+        .query(
+            "SELECT number, phase, name, probe, work, undo, state FROM migrate.step WHERE plan = $1 ORDER BY number",
+            &[&plan],
+        )
+        .doing("reading the journal")?;
+    rows.into_iter()
+        .map(|row| {
+            let (phase, name, state): (String, String, String) = (row.get(1), row.get(2), row.get(6));
+            let unknown = || Error::Drift { plan: "(journal)".to_owned(), step: name.clone() };
+            Ok(JournalStep {
+                number: row.get(0),
+                phase: Phase::ALL.into_iter().find(|known| known.as_str() == phase).ok_or_else(unknown)?,
+                probe: row.get(3),
+                work: decode(&row.get::<_, Vec<String>>(4)).ok_or_else(unknown)?,
+                undo: decode(&row.get::<_, Vec<String>>(5)).ok_or_else(unknown)?,
+                state: match state.as_str() {
+                    "done" => StepState::Done,
+                    "running" => StepState::Running,
+                    _ => StepState::Pending,
+                },
+                name,
+            })
+        })
+        .collect()
+}
+
+/// Writes how far a step is, in the transaction of its work where it has one.
+pub(crate) fn mark(client: &mut impl GenericClient, plan: i64, step: i32, state: StepState) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE migrate.step SET state = $3, \
+                    started_at = CASE WHEN $3 = 'pending' THEN NULL ELSE coalesce(started_at, clock_timestamp()) END, \
+                    done_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END \
+             WHERE plan = $1 AND number = $2",
+            &[&plan, &step, &state.as_str()],
+        )
+        .doing("writing the journal")?;
+    Ok(())
+}

@@ -1,0 +1,84 @@
+//! The state in the database: plans, journal, cursors, history.
+
+mod history;
+mod journal;
+mod plans;
+mod work;
+
+use postgres::{Client, GenericClient};
+
+pub(crate) use history::{Entry, record};
+pub(crate) use journal::{JournalStep, StepState, mark, steps};
+pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, plans, side, tables};
+
+use crate::database::Doing;
+use crate::error::{Error, Problem};
+
+/// The version of the tables below. A newer library may raise it and change them; an older one then
+/// refuses to touch them.
+const VERSION: i32 = 1;
+
+/// Creates the state where it is missing. The caller holds the leader's lock, so nobody races.
+pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
+    match version(client)? {
+        Some(found) if found > VERSION => return Err(Error::NewerState { found, known: VERSION }),
+        Some(_) => return Ok(()),
+        None => {}
+    }
+    require_right_to_create(client)?;
+    let mut transaction = client.transaction().doing("creating the state")?;
+    transaction
+        .batch_execute(&format!(
+            "CREATE SCHEMA IF NOT EXISTS migrate; GRANT USAGE ON SCHEMA migrate TO PUBLIC;\n{}\n\
+             INSERT INTO migrate.state_version (version) VALUES ({VERSION});",
+            include_str!("schema.sql")
+        ))
+        .doing("creating the state in schema \"migrate\"")?;
+    transaction.commit().doing("creating the state")?;
+    Ok(())
+}
+
+/// The version of the state, if there is any.
+pub(crate) fn version(client: &mut impl GenericClient) -> Result<Option<i32>, Error> {
+    let exists: bool = client
+        .query_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
+        .doing("looking for the state")?
+        .get(0);
+    if !exists {
+        return Ok(None);
+    }
+    let row =
+        client.query_opt("SELECT version FROM migrate.state_version", &[]).doing("reading the state's version")?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+fn require_right_to_create(client: &mut Client) -> Result<(), Error> {
+    let row = client
+        .query_one(
+            "SELECT current_user::text, current_database()::text, \
+                    CASE WHEN pg_catalog.to_regnamespace('migrate') IS NULL \
+                         THEN pg_catalog.has_database_privilege(current_database(), 'CREATE') \
+                         ELSE pg_catalog.has_schema_privilege('migrate', 'CREATE') END, \
+                    EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.to_regnamespace('migrate'))",
+            &[],
+        )
+        .doing("asking for rights")?;
+    let (role, database, allowed, occupied): (String, String, bool, bool) =
+        (row.get(0), row.get(1), row.get(2), row.get(3));
+    let problem = if !allowed {
+        Problem::new(
+            format!("role \"{role}\""),
+            format!("may not create the schema \"migrate\" in database \"{database}\", which holds the state"),
+            format!("GRANT CREATE ON DATABASE \"{database}\" TO \"{role}\""),
+        )
+    } else if occupied {
+        Problem::new(
+            "schema \"migrate\"",
+            "holds tables that are not this library's",
+            "rename it: the library keeps its state in a schema of that name",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(Error::Preflight { plan: "(state)".to_owned(), problems: vec![problem] })
+}

@@ -1,0 +1,265 @@
+//! Plans and their tables as the database knows them.
+
+use migrate_plan::ident::Qualified;
+use migrate_plan::sync::{self, Fragment, OldName};
+use migrate_plan::{Phase, Plan, Side};
+use postgres::{GenericClient, Row};
+
+use super::work::{encode, side_of};
+use crate::database::Doing;
+use crate::error::Error;
+
+/// A plan that has started once.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanRow {
+    pub(crate) id: i64,
+    pub(crate) name: String,
+    pub(crate) declaration: String,
+    pub(crate) status: Status,
+    pub(crate) side: Side,
+    /// The last phase the runner may enter; `Some(None)` is none at all.
+    pub(crate) held_at: Option<Option<Phase>>,
+    pub(crate) conflicts: i64,
+}
+
+/// Where a plan is as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Status {
+    Running,
+    Finished,
+    Reverted,
+}
+
+/// What of a plan stands on a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// Nothing.
+    Absent,
+    /// Both sides, under their own names.
+    Live,
+    /// Both sides, the old columns under their retired names.
+    Retired,
+}
+
+impl Shape {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Shape::Absent => "absent",
+            Shape::Live => "live",
+            Shape::Retired => "retired",
+        }
+    }
+}
+
+/// A table of a plan.
+#[derive(Clone, Debug)]
+pub(crate) struct TableRow {
+    pub(crate) place: i32,
+    pub(crate) schema: String,
+    pub(crate) name: String,
+    pub(crate) relation: u32,
+    pub(crate) shape: Shape,
+    pub(crate) old_columns: Vec<String>,
+    pub(crate) fill: String,
+    pub(crate) unfilled: String,
+    pub(crate) mismatch: String,
+}
+
+impl TableRow {
+    /// The quoted, qualified name.
+    pub(crate) fn sql(&self) -> String {
+        Qualified { schema: &self.schema, name: &self.name }.to_string()
+    }
+
+    /// The name for people.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
+    }
+}
+
+const COLUMNS: &str = "id, name, declaration, status, side, held_at, conflicts";
+
+/// The plans of these names, oldest first.
+pub(crate) fn by_names(client: &mut impl GenericClient, names: &[&str]) -> Result<Vec<PlanRow>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM migrate.plan WHERE name = ANY ($1) ORDER BY id");
+    let rows = client.query(&sql, &[&names]).doing("reading the plans")?;
+    Ok(rows.iter().map(plan_row).collect())
+}
+
+/// The plan of this name.
+pub(crate) fn by_name(client: &mut impl GenericClient, name: &str) -> Result<Option<PlanRow>, Error> {
+    Ok(by_names(client, &[name])?.pop())
+}
+
+/// The side to use for a plan, as every role may ask: `Old` where nothing has started.
+pub(crate) fn side(client: &mut impl GenericClient, name: &str) -> Result<Side, Error> {
+    let exists: bool = client
+        .query_one("SELECT pg_catalog.to_regclass('migrate.plan') IS NOT NULL", &[])
+        .doing("looking for the state")?
+        .get(0);
+    if !exists {
+        return Ok(Side::Old);
+    }
+    let row = client
+        .query_opt("SELECT side FROM migrate.plan WHERE name = $1", &[&name])
+        .doing("asking for the side to use")?;
+    Ok(row.and_then(|row| side_of(row.get(0))).unwrap_or(Side::Old))
+}
+
+/// All plans, oldest first.
+pub(crate) fn plans(client: &mut impl GenericClient) -> Result<Vec<PlanRow>, Error> {
+    let sql = format!("SELECT {COLUMNS} FROM migrate.plan ORDER BY id");
+    let rows = client.query(&sql, &[]).doing("reading the plans")?;
+    Ok(rows.iter().map(plan_row).collect())
+}
+
+fn plan_row(row: &Row) -> PlanRow {
+    let (status, side): (String, String) = (row.get(3), row.get(4));
+    let held: Option<String> = row.get(5);
+    PlanRow {
+        id: row.get(0),
+        name: row.get(1),
+        declaration: row.get(2),
+        status: match status.as_str() {
+            "finished" => Status::Finished,
+            "reverted" => Status::Reverted,
+            _ => Status::Running,
+        },
+        side: side_of(&side).unwrap_or(Side::Old),
+        held_at: held.map(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
+        conflicts: row.get(6),
+    }
+}
+
+/// The tables of a plan in their order.
+pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<TableRow>, Error> {
+    let rows = client
+        .query(
+            "SELECT place, schema_name, table_name, relation, shape, old_columns, fill, unfilled, mismatch \
+             FROM migrate.plan_table WHERE plan = $1 ORDER BY place",
+            &[&plan],
+        )
+        .doing("reading a plan's tables")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let shape: String = row.get(4);
+            TableRow {
+                place: row.get(0),
+                schema: row.get(1),
+                name: row.get(2),
+                relation: row.get(3),
+                shape: match shape.as_str() {
+                    "live" => Shape::Live,
+                    "retired" => Shape::Retired,
+                    _ => Shape::Absent,
+                },
+                old_columns: row.get(5),
+                fill: row.get(6),
+                unfilled: row.get(7),
+                mismatch: row.get(8),
+            }
+        })
+        .collect())
+}
+
+/// Journals a plan that starts: from here on only what is written here is executed. `relations` are the
+/// tables' OIDs.
+pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[u32]) -> Result<(), Error> {
+    let id: i64 = client
+        .query_one(
+            "INSERT INTO migrate.plan (name, declaration) VALUES ($1, $2) RETURNING id",
+            &[&&*plan.name, &&*plan.declaration],
+        )
+        .doing("journaling a plan")?
+        .get(0);
+    for (place, (table, relation)) in plan.tables.iter().zip(relations).enumerate() {
+        insert_table(client, id, place as i32, &plan.name, table, *relation)?;
+    }
+    for (number, step) in plan.steps.iter().enumerate() {
+        client
+            .execute(
+                "INSERT INTO migrate.step (plan, number, phase, name, summary, probe, work, undo) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                &[
+                    &id,
+                    &(number as i32),
+                    &step.phase.as_str(),
+                    &&*step.name,
+                    &&*step.summary,
+                    &&*step.probe,
+                    &encode(&step.work),
+                    &encode(&step.undo),
+                ],
+            )
+            .doing("journaling a step")?;
+    }
+    Ok(())
+}
+
+fn insert_table(
+    client: &mut impl GenericClient,
+    plan: i64,
+    place: i32,
+    name: &str,
+    table: &migrate_plan::plan::Table,
+    relation: u32,
+) -> Result<(), Error> {
+    let fragments: Vec<Fragment<'_>> = table.lenses.iter().map(|lens| Fragment::new(lens, OldName::Live)).collect();
+    let all = |sql: &dyn Fn(&Fragment<'_>) -> String, between: &str| -> String {
+        fragments.iter().map(sql).collect::<Vec<_>>().join(between)
+    };
+    let old: Vec<&str> = table.lenses.iter().map(|lens| &*lens.old.column).collect();
+    let new: Vec<&str> = table.lenses.iter().map(|lens| &*lens.new.column).collect();
+    client
+        .execute(
+            "INSERT INTO migrate.plan_table \
+                    (plan, place, schema_name, table_name, relation, old_columns, new_columns, fill, unfilled, mismatch) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+            &[
+                &plan,
+                &place,
+                &&*table.schema,
+                &&*table.name,
+                &relation,
+                &old,
+                &new,
+                &all(&|f| f.fill(), ", "),
+                &all(&|f| f.unfilled(), " OR "),
+                &all(&|f| f.mismatch(), " OR "),
+            ],
+        )
+        .doing("journaling a table")?;
+    for (shape, old_name) in [(Shape::Live, OldName::Live), (Shape::Retired, OldName::Retired)] {
+        for side in [Side::Old, Side::New] {
+            for (number, part) in sync::parts(name, &table.lenses, old_name, side).into_iter().enumerate() {
+                client
+                    .execute(
+                        "INSERT INTO migrate.part (plan, place, number, shape, side, block, descent, update_condition, \
+                                reads, writes) \
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                        &[
+                            &plan,
+                            &place,
+                            &(number as i32),
+                            &shape.as_str(),
+                            &side.as_str(),
+                            &part.block,
+                            &part.descent,
+                            &part.update_condition,
+                            &part.reads,
+                            &part.writes,
+                        ],
+                    )
+                    .doing("journaling a lens")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes a reverted plan, so that it can start anew; its history stays.
+pub(crate) fn forget(client: &mut impl GenericClient, plan: i64) -> Result<(), Error> {
+    client.execute("DELETE FROM migrate.plan WHERE id = $1", &[&plan]).doing("forgetting a reverted plan")?;
+    Ok(())
+}

@@ -1,0 +1,119 @@
+-- The state of all plans of this database. Everything the runner knows is here: any instance can go on
+-- from it at any time.
+
+CREATE TABLE migrate.state_version (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    version integer NOT NULL
+);
+
+CREATE TABLE migrate.plan (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    -- What the plan declares, in a form that spacing and comments do not change.
+    declaration text NOT NULL,
+    status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'finished', 'reverted')),
+    -- The side that wins, and that applications should use.
+    side text NOT NULL DEFAULT 'old' CHECK (side IN ('old', 'new')),
+    -- The last phase that the runner may enter, where an operator has set one.
+    held_at text CHECK (held_at IN ('none', 'expand', 'dual_write', 'switch', 'contract')),
+    conflicts bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    switched_at timestamptz,
+    retired_at timestamptz,
+    finished_at timestamptz
+);
+
+-- The tables of a plan. `shape` is what of the plan stands on the table.
+CREATE TABLE migrate.plan_table (
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    place integer NOT NULL,
+    schema_name text NOT NULL,
+    table_name text NOT NULL,
+    relation oid NOT NULL,
+    shape text NOT NULL DEFAULT 'absent' CHECK (shape IN ('absent', 'live', 'retired')),
+    old_columns text[] NOT NULL,
+    new_columns text[] NOT NULL,
+    -- SQL of the jobs: what fills a row, which rows are not filled, which rows disagree.
+    fill text NOT NULL,
+    unfilled text NOT NULL,
+    mismatch text NOT NULL,
+    PRIMARY KEY (plan, place)
+);
+
+-- The lenses in SQL, as they were when the plan started, for each way they can stand.
+CREATE TABLE migrate.part (
+    plan bigint NOT NULL,
+    place integer NOT NULL,
+    number integer NOT NULL,
+    shape text NOT NULL,
+    side text NOT NULL,
+    block text NOT NULL,
+    descent text NOT NULL,
+    update_condition text NOT NULL,
+    reads text[] NOT NULL,
+    writes text[] NOT NULL,
+    PRIMARY KEY (plan, place, number, shape, side),
+    FOREIGN KEY (plan, place) REFERENCES migrate.plan_table ON DELETE CASCADE
+);
+
+-- The journal: each step with its SQL as planned when the plan started.
+CREATE TABLE migrate.step (
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    number integer NOT NULL,
+    phase text NOT NULL,
+    name text NOT NULL,
+    summary text NOT NULL,
+    probe text NOT NULL,
+    work text[] NOT NULL,
+    undo text[] NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'running', 'done')),
+    started_at timestamptz,
+    done_at timestamptz,
+    PRIMARY KEY (plan, number)
+);
+
+-- Where a job is in a heap. The cursor commits together with the rows.
+CREATE TABLE migrate.cursor (
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    step integer NOT NULL,
+    relation oid NOT NULL,
+    shown text NOT NULL,
+    -- The file it was in: rewritten since, it starts over.
+    filenode oid,
+    blocks bigint NOT NULL,
+    next_block bigint NOT NULL DEFAULT 0,
+    rows_done bigint NOT NULL DEFAULT 0,
+    mismatches bigint NOT NULL DEFAULT 0,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, step, relation)
+) WITH (fillfactor = 50);
+
+-- Rows that could not be converted, or whose sides disagree.
+CREATE TABLE migrate.failed_row (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    step integer NOT NULL,
+    relation oid NOT NULL,
+    shown text NOT NULL,
+    key jsonb NOT NULL,
+    sqlstate text NOT NULL,
+    message text NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX failed_row_step ON migrate.failed_row (plan, step);
+
+-- Who did what when. Rows are only ever added.
+CREATE TABLE migrate.history (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    plan text NOT NULL,
+    event text NOT NULL,
+    step text,
+    statements text[],
+    role text NOT NULL DEFAULT current_user,
+    application text NOT NULL DEFAULT current_setting('application_name')
+);
+
+-- Every application may ask which side to use; the rest is for the runner's role.
+GRANT SELECT (name, side) ON migrate.plan TO PUBLIC;

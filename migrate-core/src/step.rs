@@ -1,0 +1,266 @@
+//! Does one step, and journals it with what it did.
+
+use std::time::Instant;
+
+use migrate_plan::{LockMode, Side, SyncChange, Work};
+use postgres::{Client, GenericClient};
+
+use crate::database::Doing;
+use crate::error::Error;
+use crate::event::Event;
+use crate::job::{backfill, verify};
+use crate::lock::LockRequest;
+use crate::migrator::Migrator;
+use crate::report::Closed;
+use crate::state::{self, Entry, JournalStep, PlanRow, Shape, StepState, TableRow};
+use crate::{compose, gate};
+
+/// Does a step; what is returned keeps it from being done.
+pub(crate) fn perform(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+) -> Result<Vec<Closed>, Error> {
+    let begun = Instant::now();
+    migrator.begin(&plan.name, step);
+    let tables = state::tables(client, plan.id)?;
+    let found = |place: usize| {
+        tables.get(place).ok_or_else(|| Error::Drift { plan: plan.name.clone(), step: step.name.clone() })
+    };
+    let closed = match &step.work {
+        Work::Nothing => {
+            state::mark(client, plan.id, step.number, StepState::Done)?;
+            Vec::new()
+        }
+        Work::Transaction { table, .. } => {
+            let doing = LockedStep { migrator, plan, step, event: "done", to: StepState::Done };
+            doing.transaction(client, found(*table)?, &step.work)?;
+            Vec::new()
+        }
+        Work::Statement(sql) => {
+            statement(migrator, client, plan, step, sql)?;
+            Vec::new()
+        }
+        Work::Authority(side) => {
+            authority(migrator, client, plan, step, &tables, *side, StepState::Done)?;
+            Vec::new()
+        }
+        Work::Backfill { table } => backfill(migrator, client, plan, step, found(*table)?)?,
+        Work::Verify { table } => verify(migrator, client, plan, step, found(*table)?)?,
+    };
+    if closed.is_empty() {
+        migrator.end(&plan.name, step, begun);
+    }
+    Ok(closed)
+}
+
+/// Undoes a step.
+pub(crate) fn undo(migrator: &Migrator, client: &mut Client, plan: &PlanRow, step: &JournalStep) -> Result<(), Error> {
+    let begun = Instant::now();
+    migrator.begin(&plan.name, step);
+    let tables = state::tables(client, plan.id)?;
+    match &step.undo {
+        Work::Transaction { table, .. } => {
+            let table =
+                tables.get(*table).ok_or_else(|| Error::Drift { plan: plan.name.clone(), step: step.name.clone() })?;
+            let doing = LockedStep { migrator, plan, step, event: "undone", to: StepState::Pending };
+            doing.transaction(client, table, &step.undo)?;
+        }
+        Work::Authority(side) => authority(migrator, client, plan, step, &tables, *side, StepState::Pending)?,
+        _ => {
+            let mut transaction = client.transaction().doing("undoing a step")?;
+            transaction
+                .execute("DELETE FROM migrate.cursor WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+                .doing("forgetting a cursor")?;
+            transaction
+                .execute("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+                .doing("forgetting failed rows")?;
+            state::mark(&mut transaction, plan.id, step.number, StepState::Pending)?;
+            transaction.commit().doing("undoing a step")?;
+        }
+    }
+    migrator.end(&plan.name, step, begun);
+    Ok(())
+}
+
+/// Whether the catalog shows a step's result; steps that only move data have nothing to show.
+pub(crate) fn probe(client: &mut impl GenericClient, step: &JournalStep) -> Result<bool, Error> {
+    if step.probe.is_empty() {
+        return Ok(true);
+    }
+    let row = client.query_one(step.probe.as_str(), &[]).running("probing the catalog", &step.probe)?;
+    Ok(row.get(0))
+}
+
+/// A transaction of a step, forward or back.
+struct LockedStep<'a> {
+    migrator: &'a Migrator,
+    plan: &'a PlanRow,
+    step: &'a JournalStep,
+    event: &'a str,
+    to: StepState,
+}
+
+impl LockedStep<'_> {
+    fn transaction(&self, client: &mut Client, table: &TableRow, work: &Work) -> Result<(), Error> {
+        let Work::Transaction { lock, sync, statements, .. } = work else { return Ok(()) };
+        let own = statements.iter().map(ToString::to_string);
+        let composed = compose::statements(client, self.plan, table, *sync)?;
+        let all: Vec<String> = match sync {
+            SyncChange::Remove => composed.into_iter().chain(own).collect(),
+            _ => own.chain(composed).collect(),
+        };
+        let conflicts = i64::try_from(gate::conflicts(client, self.plan)?).unwrap_or(i64::MAX);
+        let sql = table.sql();
+        let notify = |event: &Event<'_>| self.migrator.notify(event);
+        let request = LockRequest { table: &sql, mode: *lock, settings: self.migrator.limits(), notify: &notify };
+        request.transaction(client, |transaction| {
+            for statement in &all {
+                transaction.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
+            }
+            self.set_shape(transaction, table, *sync, conflicts)?;
+            state::mark(transaction, self.plan.id, self.step.number, self.to)?;
+            state::record(
+                transaction,
+                &Entry { plan: &self.plan.name, event: self.event, step: Some(&self.step.name), statements: &all },
+            )?;
+            self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
+            Ok(())
+        })
+    }
+
+    /// What of the plan stands on the table now, and when that came to be.
+    fn set_shape(
+        &self,
+        client: &mut impl GenericClient,
+        table: &TableRow,
+        sync: SyncChange,
+        conflicts: i64,
+    ) -> Result<(), Error> {
+        let (shape, stamp) = match sync {
+            SyncChange::Keep => return Ok(()),
+            SyncChange::Install => (Shape::Live, ""),
+            SyncChange::Remove => (Shape::Absent, ""),
+            SyncChange::Retire => (Shape::Retired, ", retired_at = clock_timestamp()"),
+            SyncChange::Unretire => (Shape::Live, ", retired_at = NULL"),
+        };
+        client
+            .execute(
+                "UPDATE migrate.plan_table SET shape = $3 WHERE plan = $1 AND place = $2",
+                &[&self.plan.id, &table.place, &shape.as_str()],
+            )
+            .doing("writing a table's shape")?;
+        let sql = format!("UPDATE migrate.plan SET conflicts = greatest(conflicts, $2){stamp} WHERE id = $1");
+        client.execute(&sql, &[&self.plan.id, &conflicts]).doing("writing a plan's state")?;
+        if sync == SyncChange::Remove && self.to == StepState::Done {
+            client
+                .execute(
+                    "UPDATE migrate.plan SET status = 'finished', finished_at = clock_timestamp() \
+                     WHERE id = $1 AND NOT EXISTS ( \
+                         SELECT FROM migrate.plan_table WHERE plan = $1 AND shape <> 'absent')",
+                    &[&self.plan.id],
+                )
+                .doing("writing a plan's state")?;
+        }
+        Ok(())
+    }
+}
+
+/// A statement outside any transaction: journaled before, looked for after, and safe to run again.
+fn statement(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+    sql: &str,
+) -> Result<(), Error> {
+    state::mark(client, plan.id, step.number, StepState::Running)?;
+    // An earlier try may have ended after its work and before the journal.
+    if !probe(client, step)? {
+        migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
+        client.batch_execute(sql).running(&format!("step `{}`", step.name), sql)?;
+        if !probe(client, step)? {
+            return Err(Error::Drift { plan: plan.name.clone(), step: step.name.clone() });
+        }
+    }
+    let mut transaction = client.transaction().doing("writing the journal")?;
+    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
+    let entry = Entry { plan: &plan.name, event: "done", step: Some(&step.name), statements: &[sql.to_owned()] };
+    state::record(&mut transaction, &entry)?;
+    transaction.commit().doing("writing the journal")?;
+    Ok(())
+}
+
+/// Gives one side the authority: function bodies only, no table is locked.
+fn authority(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+    tables: &[TableRow],
+    side: Side,
+    to: StepState,
+) -> Result<(), Error> {
+    let mut transaction = client.transaction().doing("switching sides")?;
+    let mut statements = Vec::new();
+    for table in tables {
+        let statement = compose::function(&mut transaction, plan, table, side)?;
+        transaction.batch_execute(&statement).running("switching sides", &statement)?;
+        statements.push(statement);
+    }
+    transaction
+        .execute(
+            "UPDATE migrate.plan SET side = $2, switched_at = CASE WHEN $2 = 'new' THEN clock_timestamp() END \
+             WHERE id = $1",
+            &[&plan.id, &side.as_str()],
+        )
+        .doing("writing a plan's state")?;
+    state::mark(&mut transaction, plan.id, step.number, to)?;
+    let event = if to == StepState::Done { "done" } else { "undone" };
+    state::record(
+        &mut transaction,
+        &Entry { plan: &plan.name, event, step: Some(&step.name), statements: &statements },
+    )?;
+    migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
+    transaction.commit().doing("switching sides")?;
+    Ok(())
+}
+
+/// Gives the sync triggers back to tables that lost them, or came later: a new child by inheritance, a
+/// restored table. What was written past them is found by filling and comparing again.
+pub(crate) fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<(), Error> {
+    tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
+    let change = if table.shape == Shape::Retired { SyncChange::Retire } else { SyncChange::Install };
+    let statements = compose::statements(client, plan, table, change)?;
+    let sql = table.sql();
+    let notify = |event: &Event<'_>| migrator.notify(event);
+    let request =
+        LockRequest { table: &sql, mode: LockMode::AccessExclusive, settings: migrator.limits(), notify: &notify };
+    request.transaction(client, |transaction| {
+        for statement in &statements {
+            transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
+        }
+        if plan.side == Side::Old {
+            transaction
+                .execute(
+                    "DELETE FROM migrate.cursor c USING migrate.step s \
+                     WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step",
+                    &[&plan.id],
+                )
+                .doing("beginning the jobs again")?;
+            transaction
+                .execute(
+                    "UPDATE migrate.step SET state = 'pending', done_at = NULL \
+                     WHERE plan = $1 AND work[1] IN ('backfill', 'verify')",
+                    &[&plan.id],
+                )
+                .doing("beginning the jobs again")?;
+        }
+        state::record(
+            transaction,
+            &Entry { plan: &plan.name, event: "sync mended", step: None, statements: &statements },
+        )
+    })?;
+    Ok(())
+}
