@@ -208,6 +208,9 @@ mod tests {
         const TOTAL: Column<types::Numeric> = Column::new("app", "orders", "To\"tal", "numeric(12,2)");
         let copy = TOTAL;
         assert_eq!(TOTAL.to_string(), "\"To\"\"tal\"");
-        assert_eq!((copy.schema(), copy.table(), copy.name(), copy.sql_type()), ("app", "orders", "To\"tal", "numeric(12,2)"));
+        assert_eq!(
+            (copy.schema(), copy.table(), copy.name(), copy.sql_type()),
+            ("app", "orders", "To\"tal", "numeric(12,2)")
+        );
     }
 }

@@ -41,6 +41,13 @@ pub struct Table {
     pub lenses: List<Lens>,
 }
 
+/// The plan's name, so that whatever takes a name takes the plan too.
+impl AsRef<str> for Plan {
+    fn as_ref(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Table {
     /// The qualified name; `Display` quotes it.
     pub fn qualified(&self) -> Qualified<'_> {
@@ -169,6 +176,14 @@ pub struct Step {
     /// SQL that answers `true` on the live catalog where the step's result is there. Jobs have none:
     /// their cursor says it.
     pub probe: Text,
+}
+
+impl Step {
+    /// Whether it happens whole or not at all in one transaction. A step that is not transactional can
+    /// be ended at any instant and run again: its journal entry comes before it, and its probe after.
+    pub fn is_transactional(&self) -> bool {
+        matches!(self.work, Work::Nothing | Work::Transaction { .. } | Work::Authority(_))
+    }
 }
 
 /// How a step is done.

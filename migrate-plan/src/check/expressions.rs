@@ -1,6 +1,6 @@
 //! Conversions and defaults: what they read, their types, and that they depend on the row alone.
 
-use super::{Problem, nearest};
+use super::{Problem, functions, nearest};
 use crate::declaration::{Change, Column, Table};
 use crate::expr::{self, Expr, Kind};
 use crate::types::Type;
@@ -69,12 +69,11 @@ pub(super) fn conversion<S: Clone>(
         Direction::Down => (&change.new, &change.old, &change.down),
     };
     match expr {
-        None if change.up.is_none() && change.down.is_none() => {
-            assignment(&change.new.ty_span, Some(&from.ty), to, problems, change.old.ty == change.new.ty);
-        }
         None => {}
         Some(expr) => {
             columns(table, change, direction, expr, problems);
+            let named: Vec<&str> = known_columns(table, from).map(|column| column.name.text.as_str()).collect();
+            functions::known(expr, &named, problems);
             let type_of_column =
                 |name: &str| known_columns(table, from).find(|column| column.name.text == name).map(|c| c.ty.clone());
             let mut errors = Vec::new();
@@ -85,16 +84,16 @@ pub(super) fn conversion<S: Clone>(
                 note: None,
                 help: error.help,
             }));
-            assignment(&expr.span, result.as_ref(), to, problems, false);
+            assignment(&expr.span, result.as_ref(), to, problems);
             let type_of = |node: &Expr<S>| expr::infer(node, &type_of_column, &mut Vec::new());
             for impurity in expr::impurities(expr, &type_of) {
                 problems.push(
                     Problem::new(
                         impurity.expr.span.clone(),
-                        format!("`{}` cannot read {}: {}", direction.word(), quoted(&impurity.what), impurity.why),
+                        format!("`{}` cannot use {}: {}", direction.word(), quoted(&impurity.what), impurity.reason),
                     )
                     .note("the same row is converted by triggers, by the backfill and by the verification, and all must agree")
-                    .help("use the row's own columns only; say the zone where one is needed: `at time zone \"UTC\"`"),
+                    .help(impurity.reason.help()),
                 );
             }
         }
@@ -123,8 +122,18 @@ fn columns<S: Clone>(
     };
     let word = direction.word();
     let mut reads_own = false;
+    let before = problems.len();
     expr.walk(&mut |node| {
-        let Kind::Column(name) = &node.kind else { return };
+        let name = match &node.kind {
+            Kind::Column(name) => name,
+            Kind::Call(function, _) => {
+                // A method call on the column is reported as such.
+                reads_own |=
+                    function.schema.as_deref().is_some_and(|schema| from.name.text.eq_ignore_ascii_case(schema));
+                return;
+            }
+            _ => return,
+        };
         reads_own |= *name == from.name.text;
         if known_columns(table, from).any(|column| column.name.text == *name) {
             return;
@@ -147,7 +156,8 @@ fn columns<S: Clone>(
         };
         problems.push(problem);
     });
-    if !reads_own {
+    // A name that is unknown may be its name.
+    if !reads_own && problems.len() == before {
         problems.push(
             Problem::new(expr.span.clone(), format!("`{word}` does not read `{}`", from.name.text))
                 .note("a write of one side would not reach the other")
@@ -157,16 +167,7 @@ fn columns<S: Clone>(
 }
 
 /// The value can be stored in the column.
-fn assignment<S: Clone>(
-    span: &S,
-    from: Option<&Type>,
-    to: &Column<S>,
-    problems: &mut Vec<Problem<S>>,
-    already_reported: bool,
-) {
-    if already_reported {
-        return;
-    }
+fn assignment<S: Clone>(span: &S, from: Option<&Type>, to: &Column<S>, problems: &mut Vec<Problem<S>>) {
     if let Some(from) = from
         && !expr::assignable(from, &to.ty)
     {
@@ -244,6 +245,7 @@ fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, problems: &mut Vec<
     if reads {
         return;
     }
+    functions::known(default, &[], problems);
     let mut errors = Vec::new();
     let result = expr::infer(default, &|_| None, &mut errors);
     problems.extend(errors.into_iter().map(|error| Problem {
@@ -252,7 +254,7 @@ fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, problems: &mut Vec<
         note: None,
         help: error.help,
     }));
-    assignment(&default.span, result.as_ref(), column, problems, false);
+    assignment(&default.span, result.as_ref(), column, problems);
     if column.not_null && default.is_null() {
         problems.push(
             Problem::new(default.span.clone(), format!("`{}` is not null and its default is", column.name.text))

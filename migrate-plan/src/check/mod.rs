@@ -2,6 +2,7 @@
 
 mod ambiguity;
 mod expressions;
+mod functions;
 mod names;
 mod nearest;
 

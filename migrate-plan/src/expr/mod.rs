@@ -2,16 +2,23 @@
 //!
 //! A node keeps the span `S` it was written at: the macro's token span at compile time, `()` elsewhere.
 
+mod casts;
+mod failure;
+pub mod functions;
 mod infer;
 mod null;
+mod operators;
 mod print;
 mod purity;
+mod reason;
+mod results;
 
-pub(crate) use infer::assignable;
+pub(crate) use casts::{assignable, widens};
+pub use failure::can_fail;
 pub use infer::{Columns, Inferred, TypeError, infer};
 pub use null::{Known, substitute};
-pub(crate) use purity::widens;
-pub use purity::{Impurity, can_fail, impurities};
+pub use purity::{Impurity, impurities, is_syntax};
+pub use reason::Reason;
 
 use crate::types::Type;
 

@@ -35,6 +35,11 @@ fn symbol_level(symbol: &str) -> Level {
     }
 }
 
+/// Whether the operator compares two values.
+pub(super) fn is_comparison(symbol: &str) -> bool {
+    symbol_level(symbol) == Level::Compare
+}
+
 fn level<S>(expr: &Expr<S>) -> Level {
     match &expr.kind {
         Kind::Binary(_, operator, _) => match operator {
@@ -113,11 +118,14 @@ impl<S> Display for Expr<S> {
             Kind::Environment(name) => f.write_str(name),
             Kind::Prefix(symbol, x) => {
                 f.write_str(symbol)?;
+                let same_prefix = matches!(x.kind, Kind::Prefix(..)) && level(x) == around;
+                let bare = level(x) > around || same_prefix;
+                let operand = if bare { x.to_string() } else { format!("({x})") };
                 // `- -1` must not become a comment, nor `-` and `~` one operator.
-                if matches!(x.kind, Kind::Prefix(..)) {
+                if operand.starts_with(|first: char| "+-*/<>=~!@#%^&|`?".contains(first)) {
                     f.write_str(" ")?;
                 }
-                if level(x) >= around { x.fmt(f) } else { write!(f, "({x})") }
+                f.write_str(&operand)
             }
             Kind::Binary(a, operator, b) => {
                 left(f, a, around)?;
@@ -179,7 +187,7 @@ impl<S> Display for Expr<S> {
             Kind::Call(function, arguments) => {
                 if let Some(schema) = &function.schema {
                     write!(f, "{}.{}(", quote(schema), quote(&function.name))?;
-                } else if super::purity::is_syntax(&function.name) {
+                } else if super::is_syntax(&function.name) {
                     write!(f, "{}(", function.name)?;
                 } else {
                     write!(f, "pg_catalog.{}(", quote(&function.name))?;
@@ -199,8 +207,9 @@ impl<S> Display for Expr<S> {
                 f.write_str("]")
             }
             Kind::Index(x, at) => {
-                left(f, x, around)?;
-                write!(f, "[{at}]")
+                // SQL takes an index after a column, after another index, and after nothing else.
+                let bare = matches!(x.kind, Kind::Column(_) | Kind::Index(..));
+                if bare { write!(f, "{x}[{at}]") } else { write!(f, "({x})[{at}]") }
             }
         }
     }

@@ -1,6 +1,7 @@
-//! What makes an expression give another value for the same row, and what can make it fail.
+//! What makes an expression give another value for the same row.
 
-use super::{Expr, Kind};
+use super::functions::{Class, class};
+use super::{Expr, Function, Kind, Reason};
 use crate::types::{Category, Type};
 
 /// A node that depends on more than the row.
@@ -11,175 +12,154 @@ pub struct Impurity<'a, S> {
     /// What was written: `now()`.
     pub what: String,
     /// Why it cannot stand in a conversion.
-    pub why: &'static str,
+    pub reason: Reason,
 }
 
-const CLOCK: &str = "it gives another value every time it is asked";
-const RANDOM: &str = "it gives a random value";
-const SEQUENCE: &str = "it changes or reads a sequence";
-const SESSION: &str = "its value depends on the session that runs it";
-const ZONE: &str = "its value depends on the session's `TimeZone`";
-const FORMAT: &str = "PostgreSQL calls it stable, not immutable: it reads the session's locale and `TimeZone`";
-const AGGREGATE: &str = "it is an aggregate, and a conversion sees one row";
+/// What a type is at a node, where it is certain.
+type TypeOf<'a, S> = dyn Fn(&Expr<S>) -> Option<Type> + 'a;
 
-/// PostgreSQL's functions that are not immutable and that someone may reach for (`pg_proc.provolatile`
-/// of PostgreSQL 14 to 18). The server has the last word before the first step.
-fn why_impure(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "now" | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" | "timeofday" => CLOCK,
-        "random" | "random_normal" | "gen_random_uuid" | "uuidv4" | "uuidv7" | "uuid_generate_v1"
-        | "uuid_generate_v4" | "gen_random_bytes" | "setseed" => RANDOM,
-        "nextval" | "currval" | "lastval" | "setval" => SEQUENCE,
-        "current_setting"
-        | "set_config"
-        | "current_database"
-        | "current_schema"
-        | "current_schemas"
-        | "version"
-        | "inet_client_addr"
-        | "inet_server_addr"
-        | "pg_backend_pid"
-        | "txid_current"
-        | "pg_current_xact_id"
-        | "pg_sleep"
-        | "has_table_privilege"
-        | "pg_typeof" => SESSION,
-        "to_char" | "to_date" | "to_timestamp" => FORMAT,
-        "count" | "sum" | "avg" | "min" | "max" | "array_agg" | "string_agg" | "json_agg" | "jsonb_agg"
-        | "json_object_agg" | "jsonb_object_agg" | "bool_and" | "bool_or" | "every" | "bit_and" | "bit_or"
-        | "percentile_cont" | "percentile_disc" | "mode" | "stddev" | "variance" => AGGREGATE,
-        "row_number" | "rank" | "dense_rank" | "lag" | "lead" | "first_value" | "last_value" | "ntile" => {
-            "it is a window function, and a conversion sees one row"
-        }
-        _ => return None,
-    })
-}
+/// Functions that PostgreSQL calls stable because they print their arguments, which may be of any type;
+/// they are judged by those arguments.
+const PRINTERS: [&str; 16] = [
+    "array_to_json",
+    "array_to_string",
+    "concat",
+    "concat_ws",
+    "convert",
+    "convert_from",
+    "convert_to",
+    "format",
+    "json_build_array",
+    "json_build_object",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "row_to_json",
+    "to_json",
+    "to_jsonb",
+    "to_number",
+];
 
 /// Every node of `expr` whose value depends on more than the row; `type_of` gives a node's type
 /// where it is known.
-pub fn impurities<'a, S>(expr: &'a Expr<S>, type_of: &dyn Fn(&Expr<S>) -> Option<Type>) -> Vec<Impurity<'a, S>> {
+pub fn impurities<'a, S>(expr: &'a Expr<S>, type_of: &TypeOf<'_, S>) -> Vec<Impurity<'a, S>> {
     let mut found = Vec::new();
-    expr.walk(&mut |node| match &node.kind {
-        Kind::Environment(name) => {
-            let why = if name.starts_with("current_")
-                && (name.ends_with("time") || name.ends_with("date") || name.ends_with("timestamp"))
-                || name.starts_with("local")
-            {
-                CLOCK
-            } else {
-                SESSION
-            };
-            found.push(Impurity { expr: node, what: (*name).to_owned(), why });
+    expr.walk(&mut |node| {
+        if let Some((what, reason)) = impurity(node, type_of) {
+            found.push(Impurity { expr: node, what, reason });
         }
-        Kind::Call(function, _) if function.schema.as_deref().is_none_or(|schema| schema == "pg_catalog") => {
-            if let Some(why) = why_impure(&function.name) {
-                found.push(Impurity { expr: node, what: format!("{}()", function.name), why });
-            }
-        }
-        Kind::Cast(inner, to) => {
-            if let (Some(from), Some(to)) = (type_of(inner), to.builtin())
-                && zone_cast(&from, to.name)
-            {
-                let what = format!("a cast from `{from}` to `{}`", to.name);
-                found.push(Impurity { expr: node, what, why: ZONE });
-            }
-        }
-        Kind::Typed(ty, text) => {
-            let word = matches!(text.trim(), "now" | "today" | "tomorrow" | "yesterday");
-            if ty.category() == Category::Time && word {
-                found.push(Impurity { expr: node, what: format!("\"{text}\""), why: CLOCK });
-            }
-        }
-        _ => {}
     });
     found
 }
 
-/// Whether a cast between two types of time reads the session's zone.
-fn zone_cast(from: &Type, to: &str) -> bool {
-    let Some(from) = from.builtin() else { return false };
-    let zoned = |name: &str| name.ends_with("with time zone");
-    let of_time = |name: &str| name.starts_with("time") || name == "date";
-    if zoned(from.name) {
-        return (of_time(to) && !zoned(to)) || to == "text" || to == "character varying";
+fn impurity<S>(node: &Expr<S>, type_of: &TypeOf<'_, S>) -> Option<(String, Reason)> {
+    match &node.kind {
+        Kind::Environment(name) => Some(((*name).to_owned(), why_environment(name))),
+        Kind::Call(function, arguments) => {
+            why_call(function, arguments, type_of).map(|why| (format!("{}()", function.name), why))
+        }
+        Kind::Cast(inner, to) => {
+            let from = type_of(inner)?;
+            let to = to.builtin()?;
+            why_cast(&from, to.name).map(|why| (format!("a cast from `{from}` to `{}`", to.name), why))
+        }
+        Kind::Extract(field, inner) if field != "epoch" && zoned(&type_of(inner)?) => {
+            Some((format!("extract({field} from …)"), Reason::Zone))
+        }
+        Kind::Typed(ty, text) => {
+            let word = matches!(text.trim(), "now" | "today" | "tomorrow" | "yesterday");
+            (ty.category() == Category::Time && word).then(|| (format!("\"{text}\""), Reason::Clock))
+        }
+        _ => None,
     }
-    from.category == Category::Time && to == "timestamp with time zone"
+}
+
+fn why_environment(name: &str) -> Reason {
+    let clock = name.starts_with("local") || ["time", "date", "timestamp"].iter().any(|end| name.ends_with(end));
+    if clock { Reason::Clock } else { Reason::Session }
+}
+
+fn why_call<S>(function: &Function, arguments: &[Expr<S>], type_of: &TypeOf<'_, S>) -> Option<Reason> {
+    if function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
+        return None;
+    }
+    let name = function.name.as_str();
+    if let Some(why) = well_known(name) {
+        return Some(why);
+    }
+    match class(name)? {
+        Class::Immutable => why_overload(name, arguments, type_of),
+        Class::Stable if name == "make_timestamptz" => (arguments.len() < 7).then_some(Reason::Zone),
+        Class::Stable if PRINTERS.contains(&name) => {
+            arguments.iter().filter_map(type_of).any(|ty| zoned(&ty)).then_some(Reason::Zone)
+        }
+        Class::Stable => Some(Reason::Stable),
+        Class::Volatile => Some(Reason::Volatile),
+        Class::Set => Some(Reason::Rows),
+        Class::Aggregate => Some(Reason::Aggregate),
+        Class::Window => Some(Reason::Window),
+    }
+}
+
+/// Functions that someone may reach for, and that deserve a better reason than their class.
+fn well_known(name: &str) -> Option<Reason> {
+    Some(match name {
+        "now" | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" | "timeofday" => Reason::Clock,
+        "random" | "random_normal" | "gen_random_uuid" | "uuidv4" | "uuidv7" | "array_sample" | "array_shuffle" => {
+            Reason::Random
+        }
+        "nextval" | "currval" | "lastval" | "setval" => Reason::Sequence,
+        "current_setting" | "set_config" | "current_database" | "current_schema" | "current_schemas" | "version"
+        | "inet_client_addr" | "inet_server_addr" | "pg_backend_pid" | "txid_current" | "pg_current_xact_id"
+        | "pg_typeof" => Reason::Session,
+        "to_char" | "to_date" => Reason::Format,
+        "grouping" => Reason::Aggregate,
+        _ => return None,
+    })
+}
+
+/// Names of several functions of which only some are immutable.
+fn why_overload<S>(name: &str, arguments: &[Expr<S>], type_of: &TypeOf<'_, S>) -> Option<Reason> {
+    let of_zone = || arguments.iter().filter_map(type_of).any(|ty| zoned(&ty));
+    match (name, arguments.len()) {
+        ("age", 1) => Some(Reason::Clock),
+        ("to_timestamp", 2) => Some(Reason::Format),
+        ("timezone", 1) => Some(Reason::Zone),
+        ("date_trunc" | "date_part" | "date_add" | "date_subtract" | "age", 2) if of_zone() => Some(Reason::Zone),
+        ("date" | "time" | "timestamp", 1) if of_zone() => Some(Reason::Zone),
+        ("timestamptz" | "timetz", 1) if !of_zone() => Some(Reason::Zone),
+        ("to_tsvector" | "to_tsquery" | "plainto_tsquery" | "phraseto_tsquery" | "websearch_to_tsquery", 1) => {
+            Some(Reason::Configuration)
+        }
+        ("json_to_tsvector" | "jsonb_to_tsvector" | "ts_headline", 2) => Some(Reason::Configuration),
+        ("numeric", _) if arguments.iter().filter_map(type_of).any(|ty| ty.category() == Category::Money) => {
+            Some(Reason::Money)
+        }
+        _ => None,
+    }
+}
+
+fn zoned(ty: &Type) -> bool {
+    ty.builtin().is_some_and(|builtin| builtin.name.ends_with("with time zone"))
+}
+
+/// Whether a cast reads the session's zone or money format.
+fn why_cast(from: &Type, to: &str) -> Option<Reason> {
+    let source = from.builtin()?;
+    if source.category == Category::Money || to == "money" {
+        return (source.name != to).then_some(Reason::Money);
+    }
+    let of_time = |name: &str| name.starts_with("time") || name == "date";
+    let target_is_zoned = to.ends_with("with time zone");
+    let reads_zone = if source.name == "timestamp with time zone" {
+        of_time(to) && to != source.name || matches!(to, "text" | "character varying" | "character")
+    } else {
+        // `time with time zone` carries its own zone.
+        source.category == Category::Time && !zoned(from) && target_is_zoned
+    };
+    reads_zone.then_some(Reason::Zone)
 }
 
 /// Names that look like functions but are forms of SQL's grammar; they take no schema.
-pub(super) fn is_syntax(name: &str) -> bool {
+pub fn is_syntax(name: &str) -> bool {
     matches!(name, "coalesce" | "nullif" | "greatest" | "least" | "row" | "xmlconcat" | "normalize" | "grouping")
-}
-
-/// Functions that give a value for every argument of their own types.
-const TOTAL: [&str; 21] = [
-    "coalesce",
-    "nullif",
-    "greatest",
-    "least",
-    "lower",
-    "upper",
-    "btrim",
-    "ltrim",
-    "rtrim",
-    "length",
-    "char_length",
-    "octet_length",
-    "md5",
-    "concat",
-    "concat_ws",
-    "reverse",
-    "initcap",
-    "sign",
-    "floor",
-    "ceil",
-    "strpos",
-];
-
-/// Whether evaluating the expression can raise an error for some row: an overflow, a division by
-/// zero, text that is no number. Where that is not certain the answer is yes.
-pub fn can_fail<S>(expr: &Expr<S>, type_of: &dyn Fn(&Expr<S>) -> Option<Type>) -> bool {
-    let mut fails = false;
-    expr.walk(&mut |node| {
-        fails |= match &node.kind {
-            Kind::Cast(inner, to) => type_of(inner).is_none_or(|from| !widens(&from, to)),
-            Kind::Binary(a, super::Operator::Symbol(symbol), _) => match symbol.as_str() {
-                "=" | "<" | ">" | "<=" | ">=" | "<>" => false,
-                "||" => type_of(a).is_none_or(|ty| ty.category() != Category::Text),
-                _ => true,
-            },
-            Kind::Call(function, _) => function.schema.is_some() || !TOTAL.contains(&function.name.as_str()),
-            Kind::Prefix(..) | Kind::Extract(..) | Kind::AtTimeZone(..) | Kind::Quantified(..) => true,
-            Kind::Binary(_, super::Operator::Similar(_) | super::Operator::Like(_) | super::Operator::ILike(_), _) => {
-                true
-            }
-            // A bare literal takes the type of what it stands beside, and may not be one of its values;
-            // that fails for every row or none, and so before the first step.
-            _ => false,
-        };
-    });
-    fails
-}
-
-/// Whether every value of `from` is one of `to`, and the conversion never fails.
-pub(crate) fn widens(from: &Type, to: &Type) -> bool {
-    if from == to {
-        return true;
-    }
-    let (Some(a), Some(b)) = (from.builtin(), to.builtin()) else { return false };
-    if let (Some(x), Some(y)) = (a.integer_rank(), b.integer_rank()) {
-        return x <= y;
-    }
-    let unbounded = to.modifiers.is_empty();
-    match (a.name, b.name) {
-        ("smallint" | "integer" | "bigint", "numeric") => unbounded,
-        ("numeric" | "character varying", same) if same == a.name => unbounded,
-        (
-            "character varying" | "text" | "character" | "uuid" | "boolean" | "smallint" | "integer" | "bigint",
-            "text",
-        ) => true,
-        ("text" | "uuid", "character varying") => unbounded,
-        ("real", "double precision") => true,
-        _ => false,
-    }
 }

@@ -1,0 +1,73 @@
+//! Why something cannot stand in a conversion.
+
+use std::fmt;
+
+/// Why the value of a node depends on more than its row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It reads the clock.
+    Clock,
+    /// It is random.
+    Random,
+    /// It reads or changes a sequence.
+    Sequence,
+    /// It reads who and what the session is.
+    Session,
+    /// It reads `TimeZone`.
+    Zone,
+    /// It reads the locale and `TimeZone`.
+    Format,
+    /// It reads `default_text_search_config`.
+    Configuration,
+    /// It reads `lc_monetary`.
+    Money,
+    /// PostgreSQL calls it stable, for another reason.
+    Stable,
+    /// PostgreSQL calls it volatile, for another reason.
+    Volatile,
+    /// It gives several rows.
+    Rows,
+    /// It takes several rows.
+    Aggregate,
+    /// It looks at other rows.
+    Window,
+}
+
+impl Reason {
+    /// What to write instead.
+    pub fn help(self) -> &'static str {
+        match self {
+            Reason::Zone => "say the zone before it: `x at time zone \"UTC\"`",
+            Reason::Configuration => "name the configuration: `to_tsvector(\"english\", x)`",
+            Reason::Money => "convert a column of type `money` by hand, where one locale is sure",
+            Reason::Rows => "take one element, as `x[1]`, or keep the array",
+            Reason::Format => "put the text together from `extract(…)` and `lpad(…)`, or cast to a type and back",
+            Reason::Aggregate | Reason::Window => "use the columns of one row",
+            Reason::Clock | Reason::Random | Reason::Sequence | Reason::Session | Reason::Stable | Reason::Volatile => {
+                "let the application store the value in a column, and read that"
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Clock => "it gives another value every time it is asked",
+            Reason::Random => "it gives a random value",
+            Reason::Sequence => "it changes or reads a sequence",
+            Reason::Session => "its value depends on the session that runs it",
+            Reason::Zone => "its value depends on the session's `TimeZone`",
+            Reason::Format => "PostgreSQL calls it stable, not immutable: it reads the session's locale and `TimeZone`",
+            Reason::Configuration => "its value depends on the session's `default_text_search_config`",
+            Reason::Money => "its value depends on the session's `lc_monetary`",
+            Reason::Stable => {
+                "PostgreSQL calls it stable, not immutable: it reads the session's settings or the catalog"
+            }
+            Reason::Volatile => "PostgreSQL calls it volatile: it may give another value every time",
+            Reason::Rows => "it gives several rows, and a conversion gives one value",
+            Reason::Aggregate => "it is an aggregate, and a conversion sees one row",
+            Reason::Window => "it is a window function, and a conversion sees one row",
+        })
+    }
+}

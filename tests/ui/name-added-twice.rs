@@ -1,0 +1,12 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: text => label: text;
+        nick: text => label: text;
+    }
+}
+
+fn main() {}

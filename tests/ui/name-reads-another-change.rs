@@ -1,0 +1,15 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: numeric(12, 2) not null => total_cents: bigint not null {
+            up   round(total * 100)::bigint + length(nick);
+            down total_cents / 100.0;
+        }
+        nick: text => nickname: text;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: text => the_total_of_an_order_as_a_number_of_integer_cents_without_any_fraction: text;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders {
+        total: text => label: text;
+    }
+
+    contract orders;
+}
+
+fn main() {}

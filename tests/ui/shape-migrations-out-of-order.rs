@@ -1,0 +1,27 @@
+migrate::plan! {
+    pub mod first;
+
+    stage dual_write;
+
+    table orders {
+        label: text => name: text;
+    }
+}
+
+mod other {
+    migrate::plan! {
+        pub mod second;
+
+        stage dual_write;
+
+        table orders {
+            total: text => label: text;
+        }
+    }
+}
+
+static MIGRATIONS: migrate::Migrations = migrate::migrations![first, other::second];
+
+fn main() {
+    println!("{}", MIGRATIONS.plans().len());
+}

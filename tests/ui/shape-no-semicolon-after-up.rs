@@ -1,0 +1,14 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: text => label: text {
+            up total
+            down label;
+        }
+    }
+}
+
+fn main() {}

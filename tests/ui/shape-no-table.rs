@@ -1,0 +1,7 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+}
+
+fn main() {}

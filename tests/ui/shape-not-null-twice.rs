@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: text not null not null => label: text not null;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+migrate::plan! {
+    mod change;
+
+    stage dual_write;
+
+    table orders {
+        total: text => label: text;
+    }
+
+    mod other;
+}
+
+fn main() {}

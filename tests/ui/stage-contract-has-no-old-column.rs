@@ -1,0 +1,13 @@
+migrate::plan! {
+    pub mod change;
+
+    stage contract;
+
+    table orders {
+        total: text => label: text;
+    }
+}
+
+fn main() {
+    println!("select {} from orders", change::orders::old::total);
+}

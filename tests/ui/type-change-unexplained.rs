@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: numeric(12, 2) not null => total_cents: bigint not null;
+    }
+}
+
+fn main() {}

@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        lead: interval day(3) not null => lead_time: interval not null;
+    }
+}
+
+fn main() {}

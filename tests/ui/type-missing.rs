@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null) {
+        total: not null => amount: bigint not null;
+    }
+}
+
+fn main() {}
