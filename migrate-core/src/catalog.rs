@@ -1,5 +1,6 @@
 //! What the runner asks PostgreSQL's catalog.
 
+use migrate_plan::ident::own;
 use postgres::GenericClient;
 
 use crate::database::Doing;
@@ -57,6 +58,21 @@ pub(crate) fn trigger_members(client: &mut impl GenericClient, table: &str) -> R
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
+/// Tables that carry the triggers of a table's sync function and are no part of the table any more: a
+/// child by inheritance keeps them when it leaves.
+pub(crate) fn strays(client: &mut impl GenericClient, table: &str, function: &str) -> Result<Vec<String>, Error> {
+    let sql = format!(
+        "{MEMBERS} SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) \
+         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid \
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+         WHERE t.tgfoid = pg_catalog.to_regprocedure($2) AND t.tgparentid = 0 \
+           AND NOT EXISTS (SELECT FROM member m WHERE m.oid = c.oid) \
+         ORDER BY 1"
+    );
+    let rows = client.query(&sql, &[&table, &format!("{}()", own(function))]).doing("looking for former children")?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+}
+
 /// Triggers that fire before each row and after the sync, which would let them undo it.
 pub(crate) fn triggers_after(
     client: &mut impl GenericClient,
@@ -104,7 +120,9 @@ pub(crate) fn dependents(
              JOIN pg_catalog.pg_attribute a ON a.attrelid = m.oid \
              WHERE a.attname = ANY ($2) AND NOT a.attisdropped) \
          SELECT DISTINCT CASE d.classid WHEN 'pg_catalog.pg_rewrite'::regclass \
-                THEN (SELECT pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) \
+                THEN (SELECT CASE r.rulename WHEN '_RETURN' \
+                             THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) \
+                             ELSE pg_catalog.pg_describe_object(d.classid, d.objid, 0) END \
                       FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid) \
                 ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END \
          FROM gone g JOIN pg_catalog.pg_depend d \

@@ -35,7 +35,13 @@ pub(crate) fn statements(
     // After a rename the conditions of the triggers follow by themselves, but a function of other plans
     // on the table may name the column too: it is all made anew.
     let members = catalog::trigger_members(client, &table.sql())?;
-    Ok(if parts.is_empty() { sync::remove(&function, &members) } else { sync::install(&function, &members, &parts) })
+    let strays = catalog::strays(client, &table.sql(), &function)?;
+    let mut statements = sync::drop_triggers(&strays);
+    statements.extend(match parts.is_empty() {
+        true => sync::remove(&function, &members),
+        false => sync::install(&function, &members, &parts),
+    });
+    Ok(statements)
 }
 
 /// The statement that gives a table's function the authority of `side` for this plan; no trigger is

@@ -53,6 +53,11 @@ impl DatabaseError {
         })
     }
 
+    /// Whether the statement was ended while it ran, by a time limit or by somebody.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.code() == Some(&SqlState::QUERY_CANCELED)
+    }
+
     /// Whether a lock was not to be had in time, or at once.
     pub(crate) fn is_lock_refused(&self) -> bool {
         self.code().is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))

@@ -32,6 +32,12 @@ pub enum Error {
         reason: String,
     },
 
+    /// The caller's session is inside a transaction.
+    #[error(
+        "this session is inside a transaction, and a run makes many of its own\n  nothing was changed; commit it first, or use another connection"
+    )]
+    InTransaction,
+
     /// The state in the database was written by a newer version of this library.
     #[error(
         "the state in schema \"migrate\" has version {found}, and this library knows {known}\n  nothing was changed; run the migrations with the newest version of the library that this database has seen"
@@ -161,9 +167,9 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Blocker {
-    /// Its backend's process.
+    /// Its backend's process; 0 for a prepared transaction, which has none.
     pub pid: i32,
-    /// Its `application_name`.
+    /// Its `application_name`; the identifier of a prepared transaction.
     pub application: String,
     /// Its state: `active`, `idle in transaction` …
     pub state: String,
@@ -173,6 +179,10 @@ pub struct Blocker {
 
 impl fmt::Display for Blocker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.pid == 0 {
+            let (gid, age) = (&self.application, self.open_for.as_secs_f64());
+            return write!(f, "prepared transaction '{gid}', {age:.1} s old (COMMIT or ROLLBACK PREPARED it)");
+        }
         let application = if self.application.is_empty() { "unnamed" } else { &self.application };
         write!(
             f,

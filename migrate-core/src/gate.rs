@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migrate_plan::ident::{self, own};
-use migrate_plan::{Phase, SyncChange, Work};
+use migrate_plan::{Phase, Plan, SyncChange, Work};
 use postgres::Client;
 
 use crate::catalog;
@@ -55,6 +55,33 @@ fn soak(
     let left: Option<f64> =
         client.query_one(&sql, &[&plan.id, &settings.soak.as_secs_f64()]).doing("reading the soak's start")?.get(0);
     Ok(left.filter(|left| *left > 0.0).map(|left| Closed::Soak { before, left: Duration::from_secs_f64(left) }))
+}
+
+/// Plans in flight that make what this one starts from, and have not come far enough: their columns are
+/// not filled yet, or will have a default that they do not have yet. An omitted column is told from a
+/// given one by it.
+pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Closed>, Error> {
+    let mut closed = Vec::new();
+    for table in plan.tables.iter() {
+        let reads: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
+        let rows = client
+            .query(
+                "SELECT p.name FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
+                 WHERE p.status = 'running' AND p.name <> $1 AND t.schema_name = $2 AND t.table_name = $3 \
+                   AND t.new_columns && $4 \
+                   AND (EXISTS (SELECT FROM migrate.step s \
+                                WHERE s.plan = p.id AND s.phase IN ('expand', 'dual_write') AND s.state <> 'done') \
+                     OR EXISTS (SELECT FROM migrate.step s, pg_catalog.unnest($4) AS r(name) \
+                                WHERE s.plan = p.id AND s.phase = 'contract' AND r.name = ANY (t.new_columns) \
+                                  AND pg_catalog.strpos(pg_catalog.array_to_string(s.work, ' '), \
+                                      'ALTER COLUMN \"' || r.name || '\" SET DEFAULT ') > 0)) \
+                 ORDER BY p.id",
+                &[&&*plan.name, &&*table.schema, &&*table.name, &reads],
+            )
+            .doing("looking for plans that this one builds on")?;
+        closed.extend(rows.into_iter().map(|row| Closed::Unfinished { plan: row.get(0) }));
+    }
+    Ok(closed)
 }
 
 /// What would go with a table's old columns.

@@ -146,15 +146,21 @@ pub(crate) fn holders(
             "WITH RECURSIVE member(oid) AS ( \
                  SELECT pg_catalog.to_regclass($1)::oid \
                  UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent) \
-             SELECT DISTINCT a.pid, coalesce(a.application_name, ''), coalesce(a.state, a.backend_type), \
-                    coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 \
-             FROM pg_catalog.pg_locks l JOIN member m ON l.relation = m.oid \
-             JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
-             WHERE l.locktype = 'relation' AND l.granted AND a.pid <> pg_catalog.pg_backend_pid() \
-               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
-               AND (cardinality($2::text[]) = 0 OR l.mode = ANY ($2)) \
-               AND clock_timestamp() - a.xact_start >= make_interval(secs => $3) \
-             ORDER BY 4 DESC",
+             , held AS ( \
+                 SELECT l.pid, l.virtualtransaction FROM pg_catalog.pg_locks l JOIN member m ON l.relation = m.oid \
+                 WHERE l.locktype = 'relation' AND l.granted \
+                   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+                   AND (cardinality($2::text[]) = 0 OR l.mode = ANY ($2))) \
+             , holder AS ( \
+                 SELECT a.pid, coalesce(a.application_name, '') AS application, coalesce(a.state, a.backend_type) AS state, \
+                        a.xact_start AS since \
+                 FROM held JOIN pg_catalog.pg_stat_activity a USING (pid) WHERE a.pid <> pg_catalog.pg_backend_pid() \
+                 UNION SELECT 0, p.gid, 'prepared', p.prepared \
+                 FROM held JOIN pg_catalog.pg_locks own USING (virtualtransaction) \
+                 JOIN pg_catalog.pg_prepared_xacts p ON p.transaction = own.transactionid \
+                 WHERE held.pid IS NULL AND own.pid IS NULL AND own.locktype = 'transactionid') \
+             SELECT pid, application, state, coalesce(extract(epoch FROM clock_timestamp() - since), 0)::float8 \
+             FROM holder WHERE clock_timestamp() - since >= make_interval(secs => $3) ORDER BY 4 DESC",
             &[&table, &conflicting, &at_least.as_secs_f64()],
         )
         .doing("looking who holds a table")?;

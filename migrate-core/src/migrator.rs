@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::leader::{Lead, lead};
 use crate::report::Report;
-use crate::session::with_session;
+use crate::session::{with_session, with_settings};
 use crate::settings::Settings;
 use crate::{drive, retreat, state};
 
@@ -20,8 +20,11 @@ use crate::{drive, retreat, state};
 pub struct Migrator {
     migrations: &'static Migrations,
     settings: Settings,
-    observer: Option<Box<dyn Fn(&Event<'_>) + Send + Sync>>,
+    observer: Option<Observer>,
 }
+
+/// Who is told what happens.
+type Observer = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
 impl Migrator {
     /// A runner with the default settings.
@@ -137,7 +140,7 @@ impl Migrator {
     ///
     /// A broken connection, or a role that may not read the state.
     pub fn status(&self, client: &mut Client) -> Result<Report, Error> {
-        drive::status(self, client)
+        with_settings(client, |client| drive::status(self, client))
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {

@@ -17,12 +17,14 @@ use crate::error::{Error, Problem};
 pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error> {
     let mut problems = Vec::new();
     let mut relations = Vec::new();
+    reachable(client, &mut problems)?;
     for table in plan.tables.iter() {
         let Some(relation) = usable(client, table, &mut problems)? else { continue };
         let before = problems.len();
         columns::check(client, table, relation, &mut problems)?;
         columns::other_plans(client, table, relation, &mut problems)?;
         triggers(client, table, &mut problems)?;
+        hidden_rows(client, table, relation, &mut problems)?;
         // An expression over a column that is not there has nothing new to say.
         if problems.len() == before {
             expressions::check(client, table, &mut problems)?;
@@ -133,6 +135,53 @@ fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
         "does not exist, or this role cannot see it",
         remedy,
     ))
+}
+
+/// Policies must not hide rows from the jobs: they would be neither filled nor compared.
+fn hidden_rows(
+    client: &mut Client,
+    table: &Table,
+    relation: u32,
+    problems: &mut Vec<Problem>,
+) -> Result<(), Error> {
+    let rows = client
+        .query(
+            "WITH RECURSIVE member(oid) AS (SELECT $1::oid \
+                 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent) \
+             SELECT n.nspname || '.' || c.relname, current_user::text FROM member m \
+             JOIN pg_catalog.pg_class c ON c.oid = m.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+             WHERE c.relrowsecurity AND c.relforcerowsecurity \
+               AND NOT (SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user) \
+             ORDER BY 1",
+            &[&relation],
+        )
+        .doing("looking for row security")?;
+    for row in rows {
+        let (member, role): (String, String) = (row.get(0), row.get(1));
+        let shown = format!("{}.{}", table.schema, table.name);
+        let object = if member == shown { format!("table {shown}") } else { format!("{member} of table {shown}") };
+        problems.push(Problem::new(
+            object,
+            format!("has forced row security, and row security hides rows from role \"{role}\""),
+            format!("ALTER ROLE \"{role}\" BYPASSRLS, or run the migrations as a role that has it"),
+        ));
+    }
+    Ok(())
+}
+
+/// Whoever writes the table must reach the functions of the sync.
+fn reachable(client: &mut Client, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let row = client
+        .query_one("SELECT pg_catalog.has_schema_privilege('public', 'migrate', 'USAGE')", &[])
+        .doing("asking for rights")?;
+    if !row.get::<_, bool>(0) {
+        problems.push(Problem::new(
+            "schema \"migrate\"",
+            "is closed to the roles of the applications, whose writes go through its functions",
+            "GRANT USAGE ON SCHEMA \"migrate\" TO PUBLIC",
+        ));
+    }
+    Ok(())
 }
 
 /// Nobody's trigger may change a row after the sync has seen it.

@@ -1,13 +1,13 @@
 //! Takes a plan back.
 
-use migrate_plan::Phase;
+use migrate_plan::{Phase, Side, Work};
 use postgres::Client;
 
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
-use crate::state::{self, Entry, PlanRow, Status, StepState};
-use crate::step;
+use crate::state::{self, Entry, PlanRow, Shape, Status, StepState};
+use crate::{job, step};
 
 /// Undoes every step after `phase`, newest first, and holds the plan there; all of them where it is
 /// `None`.
@@ -17,6 +17,9 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
     require_revertible(client, &row, phase)?;
     if row.status == Status::Reverted {
         return Ok(());
+    }
+    if step::keep_synced(migrator, client, &row)? && row.side == Side::New {
+        require_agreement(migrator, client, &row)?;
     }
     // The hold comes first: whatever ends this call early, no later run goes forward again.
     let held = phase.map_or("none", Phase::as_str);
@@ -36,6 +39,20 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
             .doing("writing a plan's state")?;
     }
     state::record(client, &Entry { plan: name, event: "reverted", step: None, statements: &[] })
+}
+
+/// The sync was off for a while: what the new side holds must have reached the old one before it counts.
+fn require_agreement(migrator: &Migrator, client: &mut Client, row: &PlanRow) -> Result<(), Error> {
+    let tables = state::tables(client, row.id)?;
+    for step in state::steps(client, row.id)? {
+        let Work::Verify { table } = step.work else { continue };
+        let Some(table) = tables.get(table).filter(|table| table.shape == Shape::Live) else { continue };
+        if let Some(closed) = job::verify(migrator, client, row, &step, table)?.first() {
+            let why = format!("its sync triggers were off for a while, and {closed}");
+            return Err(Error::NotRevertible { plan: row.name.clone(), why });
+        }
+    }
+    Ok(())
 }
 
 fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) -> Result<(), Error> {

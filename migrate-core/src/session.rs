@@ -1,6 +1,6 @@
 //! The session that the runner works in: what it needs set, and what it gives back.
 
-use postgres::Client;
+use postgres::{Client, SimpleQueryMessage};
 
 use crate::database::Doing;
 use crate::error::Error;
@@ -10,9 +10,10 @@ use crate::error::Error;
 const OLDEST: i32 = 140_000;
 
 /// What the caller's session is set to while the runner works. `pg_temp` stands last, since PostgreSQL
-/// would otherwise look there first.
-const WHILE_RUNNING: [(&str, &str); 12] = [
+/// would otherwise look there first. With `row_security` off, a policy that would hide rows is an error.
+const WHILE_RUNNING: [(&str, &str); 13] = [
     ("search_path", "pg_catalog, pg_temp"),
+    ("row_security", "off"),
     ("lock_timeout", "0"),
     ("statement_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
@@ -26,8 +27,17 @@ const WHILE_RUNNING: [(&str, &str); 12] = [
     ("client_min_messages", "warning"),
 ];
 
-/// Runs `work` in a session set up for it, and gives the session back as it was.
+/// Runs `work` on a primary, in a session set up for it, and gives the session back as it was.
 pub(crate) fn with_session<T>(
+    client: &mut Client,
+    work: impl FnOnce(&mut Client) -> Result<T, Error>,
+) -> Result<T, Error> {
+    require_no_transaction(client)?;
+    with_settings(client, |client| require_usable(client).and_then(|()| work(client)))
+}
+
+/// Runs `work`, which only reads, in a session set up for it, and gives the session back as it was.
+pub(crate) fn with_settings<T>(
     client: &mut Client,
     work: impl FnOnce(&mut Client) -> Result<T, Error>,
 ) -> Result<T, Error> {
@@ -44,7 +54,7 @@ pub(crate) fn with_session<T>(
         .collect();
     let running = WHILE_RUNNING.map(|(name, value)| (name.to_owned(), value.to_owned()));
     set(client, &running)?;
-    let outcome = require_usable(client).and_then(|()| work(client));
+    let outcome = work(client);
     match (outcome, set(client, &saved)) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error),
@@ -65,6 +75,18 @@ fn set(client: &mut Client, settings: &[(String, String)]) -> Result<(), Error> 
         )
         .doing("setting up the session")?;
     Ok(())
+}
+
+/// The caller's transaction would be committed by the first of ours, or ours be undone with it.
+fn require_no_transaction(client: &mut Client) -> Result<(), Error> {
+    // A statement of its own in the simple protocol begins its transaction at its own start.
+    let alone = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp()";
+    let messages = client.simple_query(alone).doing("looking for an open transaction")?;
+    let is_alone = messages.iter().any(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
+        _ => false,
+    });
+    if is_alone { Ok(()) } else { Err(Error::InTransaction) }
 }
 
 fn require_usable(client: &mut Client) -> Result<(), Error> {

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
 use postgres::{Client, GenericClient};
 
@@ -13,7 +14,7 @@ use crate::lock::LockRequest;
 use crate::migrator::Migrator;
 use crate::report::Closed;
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, StepState, TableRow};
-use crate::{compose, gate};
+use crate::{catalog, compose, gate};
 
 /// Does a step; what is returned keeps it from being done.
 pub(crate) fn perform(
@@ -227,9 +228,26 @@ fn authority(
     Ok(())
 }
 
+/// Looks that the sync triggers of a plan are on all of its tables, on for every session and last to fire;
+/// puts back those that are not. Answers whether it had to.
+pub(crate) fn keep_synced(migrator: &Migrator, client: &mut Client, plan: &PlanRow) -> Result<bool, Error> {
+    let mut mended = false;
+    for table in state::tables(client, plan.id)?.iter().filter(|table| table.shape != Shape::Absent) {
+        let after = catalog::triggers_after(client, &table.sql(), INSERT_TRIGGER)?;
+        if let Some((table, trigger)) = after.into_iter().next() {
+            return Err(Error::TriggerOrder { table, trigger });
+        }
+        if !catalog::unsynced(client, &table.sql())?.is_empty() {
+            mend(migrator, client, plan, table)?;
+            mended = true;
+        }
+    }
+    Ok(mended)
+}
+
 /// Gives the sync triggers back to tables that lost them, or came later: a new child by inheritance, a
 /// restored table. What was written past them is found by filling and comparing again.
-pub(crate) fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<(), Error> {
+fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<(), Error> {
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
     let change = if table.shape == Shape::Retired { SyncChange::Retire } else { SyncChange::Install };
     let statements = compose::statements(client, plan, table, change)?;
@@ -241,22 +259,25 @@ pub(crate) fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, tab
         for statement in &statements {
             transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
         }
-        if plan.side == Side::Old {
-            transaction
-                .execute(
-                    "DELETE FROM migrate.cursor c USING migrate.step s \
-                     WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step",
-                    &[&plan.id],
-                )
-                .doing("beginning the jobs again")?;
-            transaction
-                .execute(
-                    "UPDATE migrate.step SET state = 'pending', done_at = NULL \
-                     WHERE plan = $1 AND work[1] IN ('backfill', 'verify')",
-                    &[&plan.id],
-                )
-                .doing("beginning the jobs again")?;
-        }
+        // After the switch the new side holds what counts, and is compared again; a retired column is not.
+        let again: &[&str] = match (plan.side, table.shape) {
+            (Side::Old, _) => &["backfill", "verify"],
+            (Side::New, Shape::Live) => &["verify"],
+            (Side::New, _) => &[],
+        };
+        transaction
+            .execute(
+                "DELETE FROM migrate.cursor c USING migrate.step s \
+                 WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step AND s.work[1] = ANY ($2)",
+                &[&plan.id, &again],
+            )
+            .doing("beginning the jobs again")?;
+        transaction
+            .execute(
+                "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
+                &[&plan.id, &again],
+            )
+            .doing("beginning the jobs again")?;
         state::record(
             transaction,
             &Entry { plan: &plan.name, event: "sync mended", step: None, statements: &statements },

@@ -104,6 +104,41 @@ impl Comparing<'_> {
         Ok(Batch { rows: rows as u64, mismatches: mismatches as u64 })
     }
 
+    /// What is wrong with one row: each lens is asked in both orders, since a value that one conversion
+    /// refuses may agree by the other.
+    fn row(
+        &self,
+        transaction: &mut Transaction<'_>,
+        cursor: &Cursor,
+        place: &str,
+    ) -> Result<Option<(String, String)>, Error> {
+        for forms in self.table.mismatch_each.chunks(2) {
+            let mut refused = None;
+            for form in forms {
+                let sql = format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql);
+                let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
+                match savepoint.query_opt(&sql, &[]).running("comparing both sides", &sql) {
+                    Ok(row) => {
+                        savepoint.commit().doing("releasing a savepoint")?;
+                        let disagrees = row.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true));
+                        refused = disagrees.then(|| (String::new(), "the two sides disagree".to_owned()));
+                        break;
+                    }
+                    Err(error) if error.is_about_data() => {
+                        savepoint.rollback().doing("rolling a savepoint back")?;
+                        let sqlstate = error.code().map_or("", |code| code.code()).to_owned();
+                        refused = Some((sqlstate, error.message()));
+                    }
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            if refused.is_some() {
+                return Ok(refused);
+            }
+        }
+        Ok(None)
+    }
+
     fn keep(
         &mut self,
         transaction: &mut Transaction<'_>,
@@ -130,21 +165,10 @@ impl Work for Comparing<'_> {
         let mut total = Batch::default();
         for row in places {
             let (place, key): (String, String) = (row.get(0), row.get(1));
-            let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
-            match self.compare(&mut savepoint, cursor, &format!("ctid = '{place}'::tid")) {
-                Ok(batch) => {
-                    savepoint.commit().doing("releasing a savepoint")?;
-                    total.rows += batch.rows;
-                    total.mismatches += batch.mismatches;
-                }
-                Err(Error::Database(error)) if error.is_about_data() => {
-                    savepoint.rollback().doing("rolling a savepoint back")?;
-                    total.rows += 1;
-                    total.mismatches += 1;
-                    let sqlstate = error.code().map_or("", |code| code.code()).to_owned();
-                    self.keep(transaction, cursor, &key, &sqlstate, &error.message())?;
-                }
-                Err(error) => return Err(error),
+            total.rows += 1;
+            if let Some((sqlstate, message)) = self.row(transaction, cursor, &place)? {
+                total.mismatches += 1;
+                self.keep(transaction, cursor, &key, &sqlstate, &message)?;
             }
         }
         Ok(total)

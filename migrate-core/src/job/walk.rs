@@ -135,7 +135,7 @@ impl Walk<'_> {
                     if error.is_lock_refused() && manner == Manner::Whole {
                         manner = Manner::PastLocks;
                     }
-                    size = (size / 2.0).max(1.0);
+                    size = (size / if error.is_cancelled() { 8.0 } else { 2.0 }).max(1.0);
                     self.retried(&error, retries);
                 }
                 Err(error) => return Err(error),
@@ -153,11 +153,17 @@ impl Walk<'_> {
         manner: Manner,
     ) -> Result<Batch, Error> {
         let mut transaction = self.begin(client)?;
+        // A block at a time is as small as it gets, so that one may take as long as it takes.
+        if window.to - window.from > 1 {
+            self.limit(&mut transaction, self.migrator.limits().stall_budget)?;
+        }
         let batch = match manner {
             Manner::Whole => work.window(&mut transaction, cursor, window)?,
             Manner::PastLocks => work.past_locks(&mut transaction, cursor, window)?,
             Manner::Rows => work.rows(&mut transaction, cursor, window)?,
         };
+        // A commit that waits for a standby is not to be cut short.
+        self.limit(&mut transaction, Duration::ZERO)?;
         advance(&mut transaction, self.plan, self.step, cursor, window.to, batch.rows, batch.mismatches)?;
         self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
         transaction.commit().doing("committing a batch")?;
@@ -167,11 +173,22 @@ impl Walk<'_> {
     /// Begins a transaction of the job.
     pub(super) fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, Error> {
         let mut transaction = client.transaction().doing("beginning a batch")?;
-        let budget = self.migrator.limits().stall_budget.as_millis().max(1);
+        // Half of it, so that a wait for somebody's row is told from a window with too many rows.
+        let budget = (self.migrator.limits().stall_budget / 2).as_millis().max(1);
         transaction
             .batch_execute(&format!("SET LOCAL lock_timeout = {budget}; {}", self.setup))
             .doing("setting up a batch")?;
         Ok(transaction)
+    }
+
+    /// Has PostgreSQL end the next statements after `limit`; zero is none. The last window's time says
+    /// nothing where empty blocks turn into full ones, as after an earlier backfill, and writers wait for
+    /// the rows of the whole batch.
+    fn limit(&self, transaction: &mut Transaction<'_>, limit: Duration) -> Result<(), Error> {
+        transaction
+            .batch_execute(&format!("SET LOCAL statement_timeout = {}", limit.as_millis()))
+            .doing("limiting a batch")?;
+        Ok(())
     }
 
     fn retried(&self, error: &DatabaseError, retries: u32) {

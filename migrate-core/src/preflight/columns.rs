@@ -118,7 +118,8 @@ fn compare(
                 "leave out `not null`",
             ));
         }
-        (false, true) => {
+        // A column that is only read may be stricter than what is declared of it.
+        (false, true) if replaced => {
             problems.push(Problem::new(shown, "is NOT NULL, and the plan does not say so", "declare it `not null`"));
         }
         _ => {}

@@ -2,8 +2,8 @@
 
 use migrate_plan::lens::{Conversion, Lens};
 use migrate_plan::plan::Table;
-use postgres::Client;
 use postgres::error::SqlState;
+use postgres::{Client, Transaction};
 
 use super::columns::{definitions, probe_table, same_value};
 use crate::database::Doing;
@@ -46,6 +46,9 @@ fn accepted(
     );
     let mut transaction = client.transaction().doing("trying a conversion")?;
     let outcome = transaction.batch_execute(&sql);
+    if outcome.is_ok() {
+        executable(&mut transaction, table, problems)?;
+    }
     transaction.rollback().doing("trying a conversion")?;
     let Err(error) = outcome else { return Ok(()) };
     let shown = format!(
@@ -66,6 +69,40 @@ fn accepted(
         (format!("is refused by PostgreSQL: {} {}", db.code().code(), db.message()), hint.to_owned())
     };
     problems.push(Problem::new(shown, what, remedy));
+    Ok(())
+}
+
+/// The functions that the tried conversion calls, each with the roles that write the table and may not
+/// call it: their writes would fail.
+fn executable(transaction: &mut Transaction<'_>, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    let rows = transaction
+        .query(
+            "SELECT DISTINCT f.oid::regprocedure::text, pg_catalog.pg_get_userbyid(g.grantee)::text \
+             FROM pg_catalog.pg_depend d \
+             JOIN pg_catalog.pg_attrdef e ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND e.oid = d.objid \
+             JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::regclass AND f.oid = d.refobjid \
+             JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass($2) \
+             CROSS JOIN LATERAL ( \
+                 SELECT grantee, privilege_type FROM pg_catalog.aclexplode(c.relacl) \
+                 UNION SELECT x.grantee, x.privilege_type FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x \
+                 WHERE a.attrelid = c.oid) g \
+             WHERE e.adrelid = pg_catalog.to_regclass($1) AND g.privilege_type IN ('INSERT', 'UPDATE') AND g.grantee <> 0 \
+               AND NOT pg_catalog.has_function_privilege(g.grantee, f.oid, 'EXECUTE') \
+             ORDER BY 1, 2",
+            &[&probe_table(), &table.qualified().to_string()],
+        )
+        .doing("asking for rights")?;
+    for row in rows {
+        let (function, role): (String, String) = (row.get(0), row.get(1));
+        let problem = Problem::new(
+            format!("function {function}"),
+            format!("may not be executed by role \"{role}\", which writes {}.{}", table.schema, table.name),
+            format!("GRANT EXECUTE ON FUNCTION {function} TO \"{role}\""),
+        );
+        if !problems.contains(&problem) {
+            problems.push(problem);
+        }
+    }
     Ok(())
 }
 

@@ -20,16 +20,20 @@ const VERSION: i32 = 1;
 
 /// Creates the state where it is missing. The caller holds the leader's lock, so nobody races.
 pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
-    match version(client)? {
-        Some(found) if found > VERSION => return Err(Error::NewerState { found, known: VERSION }),
-        Some(_) => return Ok(()),
-        None => {}
+    if exists(client)? {
+        return Ok(());
     }
     require_right_to_create(client)?;
     let mut transaction = client.transaction().doing("creating the state")?;
+    // Asking for a schema that is there would need the right to create one.
+    let there: bool = transaction
+        .query_one("SELECT pg_catalog.to_regnamespace('migrate') IS NOT NULL", &[])
+        .doing("looking for the state")?
+        .get(0);
+    let schema = if there { "" } else { "CREATE SCHEMA migrate; " };
     transaction
         .batch_execute(&format!(
-            "CREATE SCHEMA IF NOT EXISTS migrate; GRANT USAGE ON SCHEMA migrate TO PUBLIC;\n{}\n\
+            "{schema}GRANT USAGE ON SCHEMA migrate TO PUBLIC;\n{}\n\
              INSERT INTO migrate.state_version (version) VALUES ({VERSION});",
             include_str!("schema.sql")
         ))
@@ -38,8 +42,16 @@ pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
     Ok(())
 }
 
+/// Whether there is a state, which must be of a version that this library knows.
+pub(crate) fn exists(client: &mut impl GenericClient) -> Result<bool, Error> {
+    match version(client)? {
+        Some(found) if found > VERSION => Err(Error::NewerState { found, known: VERSION }),
+        version => Ok(version.is_some()),
+    }
+}
+
 /// The version of the state, if there is any.
-pub(crate) fn version(client: &mut impl GenericClient) -> Result<Option<i32>, Error> {
+fn version(client: &mut impl GenericClient) -> Result<Option<i32>, Error> {
     let exists: bool = client
         .query_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
         .doing("looking for the state")?

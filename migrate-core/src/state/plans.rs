@@ -3,10 +3,12 @@
 use migrate_plan::ident::Qualified;
 use migrate_plan::sync::{self, Fragment, OldName};
 use migrate_plan::{Phase, Plan, Side};
+use postgres::error::SqlState;
+use postgres::types::Type;
 use postgres::{GenericClient, Row};
 
 use super::work::{encode, side_of};
-use crate::database::Doing;
+use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 
 /// A plan that has started once.
@@ -63,6 +65,8 @@ pub(crate) struct TableRow {
     pub(crate) fill: String,
     pub(crate) unfilled: String,
     pub(crate) mismatch: String,
+    /// Two forms for each lens.
+    pub(crate) mismatch_each: Vec<String>,
 }
 
 impl TableRow {
@@ -91,19 +95,15 @@ pub(crate) fn by_name(client: &mut impl GenericClient, name: &str) -> Result<Opt
     Ok(by_names(client, &[name])?.pop())
 }
 
-/// The side to use for a plan, as every role may ask: `Old` where nothing has started.
+/// The side to use for a plan, as every role may ask: `Old` where nothing has started. One round trip.
 pub(crate) fn side(client: &mut impl GenericClient, name: &str) -> Result<Side, Error> {
-    let exists: bool = client
-        .query_one("SELECT pg_catalog.to_regclass('migrate.plan') IS NOT NULL", &[])
-        .doing("looking for the state")?
-        .get(0);
-    if !exists {
-        return Ok(Side::Old);
+    let sql = "SELECT side FROM migrate.plan WHERE name = $1";
+    match client.query_typed(sql, &[(&name, Type::TEXT)]) {
+        Ok(rows) => Ok(rows.first().and_then(|row| side_of(row.get(0))).unwrap_or(Side::Old)),
+        // No plan has ever started here.
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Side::Old),
+        Err(error) => Err(DatabaseError::new("asking for the side to use", error).into()),
     }
-    let row = client
-        .query_opt("SELECT side FROM migrate.plan WHERE name = $1", &[&name])
-        .doing("asking for the side to use")?;
-    Ok(row.and_then(|row| side_of(row.get(0))).unwrap_or(Side::Old))
 }
 
 /// All plans, oldest first.
@@ -135,7 +135,7 @@ fn plan_row(row: &Row) -> PlanRow {
 pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<TableRow>, Error> {
     let rows = client
         .query(
-            "SELECT place, schema_name, table_name, relation, shape, old_columns, fill, unfilled, mismatch \
+            "SELECT place, schema_name, table_name, relation, shape, old_columns, fill, unfilled, mismatch, mismatch_each \
              FROM migrate.plan_table WHERE plan = $1 ORDER BY place",
             &[&plan],
         )
@@ -158,6 +158,7 @@ pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<T
                 fill: row.get(6),
                 unfilled: row.get(7),
                 mismatch: row.get(8),
+                mismatch_each: row.get(9),
             }
         })
         .collect())
@@ -209,13 +210,16 @@ fn insert_table(
     let all = |sql: &dyn Fn(&Fragment<'_>) -> String, between: &str| -> String {
         fragments.iter().map(sql).collect::<Vec<_>>().join(between)
     };
+    let each: Vec<String> =
+        fragments.iter().flat_map(|fragment| [Side::New, Side::Old].map(|first| fragment.mismatch(first))).collect();
     let old: Vec<&str> = table.lenses.iter().map(|lens| &*lens.old.column).collect();
     let new: Vec<&str> = table.lenses.iter().map(|lens| &*lens.new.column).collect();
     client
         .execute(
             "INSERT INTO migrate.plan_table \
-                    (plan, place, schema_name, table_name, relation, old_columns, new_columns, fill, unfilled, mismatch) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                    (plan, place, schema_name, table_name, relation, old_columns, new_columns, fill, unfilled, mismatch, \
+                     mismatch_each) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             &[
                 &plan,
                 &place,
@@ -226,7 +230,8 @@ fn insert_table(
                 &new,
                 &all(&|f| f.fill(), ", "),
                 &all(&|f| f.unfilled(), " OR "),
-                &all(&|f| f.mismatch(), " OR "),
+                &all(&|f| f.mismatch(Side::New), " OR "),
+                &each,
             ],
         )
         .doing("journaling a table")?;

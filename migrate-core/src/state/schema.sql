@@ -37,6 +37,8 @@ CREATE TABLE migrate.plan_table (
     fill text NOT NULL,
     unfilled text NOT NULL,
     mismatch text NOT NULL,
+    -- The same lens by lens, in two forms that compute the conversions in other orders.
+    mismatch_each text[] NOT NULL,
     PRIMARY KEY (plan, place)
 );
 
