@@ -1,0 +1,30 @@
+//! The runtime against a real PostgreSQL: a scratch server, or the one `DATABASE_URL` names.
+//!
+//! `MIGRATE_TEST_SCALE` multiplies the random tests: 1 by default, 20 for the figures of a release.
+
+#![allow(unreachable_pub, missing_docs)]
+
+mod bad_input;
+mod bad_orders;
+mod bad_rows;
+mod bad_state;
+mod configs;
+mod crossings;
+mod database;
+mod exhaustive;
+mod hostile;
+mod interleavings;
+mod kills;
+mod model;
+mod mutants;
+mod observed;
+mod paths;
+mod paths_callers;
+mod paths_contracted;
+mod paths_reverted;
+mod paths_triggers;
+mod phases;
+mod role;
+mod two_plans;
+mod two_tables;
+mod sync_lost;
