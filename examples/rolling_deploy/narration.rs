@@ -1,0 +1,75 @@
+//! Tells on standard error what happens and why; with moving parts where that is a terminal.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
+
+const SPINNER: &str = "{spinner:.cyan} {msg}";
+const BAR: &str = "{spinner:.cyan} {msg} [{bar:40.cyan/dim}] {percent}% of {human_len} blocks";
+
+/// The driver's voice.
+pub(crate) struct Narration {
+    bar: ProgressBar,
+    headings: u32,
+}
+
+impl Narration {
+    pub(crate) fn new() -> Narration {
+        let bar = if stderr().is_terminal() { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Narration { bar, headings: 0 }
+    }
+
+    /// A phase begins.
+    pub(crate) fn heading(&mut self, name: &str, why: &str) {
+        self.headings += 1;
+        self.say(&format!("\n{}  {name}\n   {why}", self.headings));
+        self.working(name);
+    }
+
+    /// Something happened.
+    pub(crate) fn tell(&self, what: &str) {
+        self.say(&format!("   · {what}"));
+    }
+
+    /// A line of its own.
+    pub(crate) fn say(&self, line: &str) {
+        if self.bar.is_hidden() {
+            eprintln!("{line}");
+        } else {
+            self.bar.println(line);
+        }
+    }
+
+    /// Shows what goes on, on the line that moves.
+    pub(crate) fn working(&self, what: &str) {
+        self.style(SPINNER);
+        self.bar.set_message(what.to_owned());
+    }
+
+    /// Shows how far a job is.
+    pub(crate) fn progress(&self, job: &str, blocks_done: u64, blocks: u64) {
+        self.style(BAR);
+        self.bar.set_length(blocks);
+        self.bar.set_position(blocks_done);
+        self.bar.set_message(job.to_owned());
+    }
+
+    fn style(&self, template: &str) {
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+    }
+}
+
+impl Drop for Narration {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// `200,000`
+pub(crate) fn count(number: u64) -> String {
+    HumanCount(number).to_string()
+}
