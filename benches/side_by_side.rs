@@ -78,7 +78,8 @@ fn backfills(client: &mut Client, rows: i64) {
         best[2] = best[2].min(backfill.1);
     }
     println!("{:<46}{:>12}{:>10}", "backfill", "rows/s", "ratio");
-    let names = ["one UPDATE, no trigger", "keyset loop of 1,000, no trigger", "migrate: windows, sync on, with the last look"];
+    let names =
+        ["one UPDATE, no trigger", "keyset loop of 1,000, no trigger", "migrate: windows, sync on, with the last look"];
     for (name, took) in names.iter().zip(best) {
         let rate = rows as f64 / took.as_secs_f64();
         println!("{name:<46}{rate:>12.0}{:>10.2}", best[0].as_secs_f64() / took.as_secs_f64());

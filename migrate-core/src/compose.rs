@@ -17,19 +17,38 @@ pub(crate) struct Becomes {
     pub(crate) side: Side,
 }
 
-/// The statements that bring a table's sync to where it must be.
+/// What stands on a table after a change; nothing where it stays as it is.
+pub(crate) fn shape_after(change: SyncChange) -> Option<Shape> {
+    Some(match change {
+        SyncChange::Keep => return None,
+        SyncChange::Install | SyncChange::Loosen => Shape::Live,
+        SyncChange::Tighten | SyncChange::Unretire => Shape::Strict,
+        SyncChange::Remove => Shape::Absent,
+        SyncChange::Retire => Shape::Retired,
+    })
+}
+
+/// The statements that bring a table's sync to where a change wants it.
 pub(crate) fn statements(
     client: &mut impl GenericClient,
     plan: &PlanRow,
     table: &TableRow,
     change: SyncChange,
 ) -> Result<Vec<String>, Error> {
-    let shape = match change {
-        SyncChange::Keep => return Ok(Vec::new()),
-        SyncChange::Install | SyncChange::Unretire => Shape::Live,
-        SyncChange::Remove => Shape::Absent,
-        SyncChange::Retire => Shape::Retired,
-    };
+    let Some(shape) = shape_after(change) else { return Ok(Vec::new()) };
+    if matches!(change, SyncChange::Tighten | SyncChange::Loosen) {
+        return Ok(vec![function(client, plan, table, Becomes { shape, side: plan.side })?]);
+    }
+    triggers(client, plan, table, shape)
+}
+
+/// The statements that put a table's triggers and function where they must be, or take them away.
+pub(crate) fn triggers(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    table: &TableRow,
+    shape: Shape,
+) -> Result<Vec<String>, Error> {
     let parts = parts(client, plan, table, Becomes { shape, side: plan.side })?;
     let function = sync_function(&table.schema, &table.name);
     // After a rename the conditions of the triggers follow by themselves, but a function of other plans
@@ -44,15 +63,14 @@ pub(crate) fn statements(
     Ok(statements)
 }
 
-/// The statement that gives a table's function the authority of `side` for this plan; no trigger is
-/// touched.
+/// The statement that replaces a table's function alone; no trigger is touched.
 pub(crate) fn function(
     client: &mut impl GenericClient,
     plan: &PlanRow,
     table: &TableRow,
-    side: Side,
+    becomes: Becomes,
 ) -> Result<String, Error> {
-    let parts = parts(client, plan, table, Becomes { shape: table.shape, side })?;
+    let parts = parts(client, plan, table, becomes)?;
     Ok(sync::create_function(&sync_function(&table.schema, &table.name), &parts))
 }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use migrate_plan::ident::{self, own};
 use migrate_plan::{Phase, Plan, SyncChange, Work};
 use postgres::Client;
+use postgres::error::SqlState;
 
 use crate::catalog;
-use crate::database::Doing;
+use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::report::Closed;
 use crate::settings::Settings;
@@ -88,7 +89,7 @@ pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Close
 pub(crate) fn dependents(client: &mut Client, table: &TableRow) -> Result<Vec<String>, Error> {
     let columns: Vec<String> = match table.shape {
         Shape::Absent => return Ok(Vec::new()),
-        Shape::Live => table.old_columns.clone(),
+        Shape::Live | Shape::Strict => table.old_columns.clone(),
         Shape::Retired => table.old_columns.iter().map(|column| ident::retired(column)).collect(),
     };
     catalog::dependents(client, &table.sql(), &columns)
@@ -117,9 +118,21 @@ pub(crate) fn conflicts(client: &mut Client, plan: &PlanRow) -> Result<u64, Erro
         if !exists {
             return Ok(0);
         }
-        client.query_one(&format!("SELECT last_value FROM {sequence}"), &[]).doing("counting conflicts")?.get(0)
+        counted(client, &sequence)?.unwrap_or(plan.conflicts)
     } else {
         plan.conflicts
     };
     Ok(u64::try_from(count).unwrap_or(0))
+}
+
+/// The count of a sequence; nothing while a runner is about to drop it, or just has.
+fn counted(client: &mut Client, sequence: &str) -> Result<Option<i64>, Error> {
+    let mut transaction = client.transaction().doing("counting conflicts")?;
+    transaction.batch_execute("SET LOCAL lock_timeout = 100").doing("counting conflicts")?;
+    let gone = [SqlState::LOCK_NOT_AVAILABLE, SqlState::UNDEFINED_TABLE];
+    match transaction.query_one(&format!("SELECT last_value FROM {sequence}"), &[]) {
+        Ok(row) => Ok(Some(row.get(0))),
+        Err(error) if error.code().is_some_and(|code| gone.contains(code)) => Ok(None),
+        Err(error) => Err(DatabaseError::new("counting conflicts", error).into()),
+    }
 }

@@ -21,13 +21,13 @@ use crate::settings::Settings;
 const SPIN: Duration = Duration::from_millis(5);
 
 /// Between two looks at a table that an old transaction holds.
-const LOOK: Duration = Duration::from_millis(50);
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A holder this old is waited for without asking for the lock.
 const OLD: Duration = Duration::from_millis(100);
 
-/// After this long of spinning the lock is queued for.
-const STARVING: Duration = Duration::from_secs(10);
+/// After so many tries in vain, 10 s of spinning, the lock is queued for.
+const STARVING: u32 = 2000;
 
 /// A session of ours that is stopped in the middle of a transaction is ended by the server after this
 /// long, so that it does not hold a table for ever.
@@ -56,7 +56,7 @@ impl LockRequest<'_> {
             let old = self.holders(client, OLD)?;
             if old.is_empty() {
                 tries += 1;
-                let starving = begun.elapsed() > STARVING;
+                let starving = tries > STARVING;
                 match self.attempt(client, starving, tries, begun, &mut work) {
                     Err(Error::Database(error)) if error.is_lock_refused() => {}
                     outcome => return outcome,
@@ -81,7 +81,7 @@ impl LockRequest<'_> {
                     blockers: &old,
                 });
             }
-            let pause = match (old.is_empty(), begun.elapsed() > STARVING) {
+            let pause = match (old.is_empty(), tries > STARVING) {
                 (false, _) => LOOK,
                 (true, false) => SPIN,
                 // Full jitter between 0.2 and 2 s: the table's own traffic goes first.

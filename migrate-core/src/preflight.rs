@@ -138,12 +138,7 @@ fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
 }
 
 /// Policies must not hide rows from the jobs: they would be neither filled nor compared.
-fn hidden_rows(
-    client: &mut Client,
-    table: &Table,
-    relation: u32,
-    problems: &mut Vec<Problem>,
-) -> Result<(), Error> {
+fn hidden_rows(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let rows = client
         .query(
             "WITH RECURSIVE member(oid) AS (SELECT $1::oid \

@@ -46,7 +46,7 @@ fn require_agreement(migrator: &Migrator, client: &mut Client, row: &PlanRow) ->
     let tables = state::tables(client, row.id)?;
     for step in state::steps(client, row.id)? {
         let Work::Verify { table } = step.work else { continue };
-        let Some(table) = tables.get(table).filter(|table| table.shape == Shape::Live) else { continue };
+        let Some(table) = tables.get(table).filter(|table| table.shape != Shape::Retired) else { continue };
         if let Some(closed) = job::verify(migrator, client, row, &step, table)?.first() {
             let why = format!("its sync triggers were off for a while, and {closed}");
             return Err(Error::NotRevertible { plan: row.name.clone(), why });

@@ -6,6 +6,7 @@ use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
 use postgres::{Client, GenericClient};
 
+use crate::compose::Becomes;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
@@ -139,12 +140,11 @@ impl LockedStep<'_> {
         sync: SyncChange,
         conflicts: i64,
     ) -> Result<(), Error> {
-        let (shape, stamp) = match sync {
-            SyncChange::Keep => return Ok(()),
-            SyncChange::Install => (Shape::Live, ""),
-            SyncChange::Remove => (Shape::Absent, ""),
-            SyncChange::Retire => (Shape::Retired, ", retired_at = clock_timestamp()"),
-            SyncChange::Unretire => (Shape::Live, ", retired_at = NULL"),
+        let Some(shape) = compose::shape_after(sync) else { return Ok(()) };
+        let stamp = match sync {
+            SyncChange::Retire => ", retired_at = clock_timestamp()",
+            SyncChange::Unretire => ", retired_at = NULL",
+            _ => "",
         };
         client
             .execute(
@@ -206,7 +206,7 @@ fn authority(
     let mut transaction = client.transaction().doing("switching sides")?;
     let mut statements = Vec::new();
     for table in tables {
-        let statement = compose::function(&mut transaction, plan, table, side)?;
+        let statement = compose::function(&mut transaction, plan, table, Becomes { shape: table.shape, side })?;
         transaction.batch_execute(&statement).running("switching sides", &statement)?;
         statements.push(statement);
     }
@@ -249,8 +249,7 @@ pub(crate) fn keep_synced(migrator: &Migrator, client: &mut Client, plan: &PlanR
 /// restored table. What was written past them is found by filling and comparing again.
 fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<(), Error> {
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
-    let change = if table.shape == Shape::Retired { SyncChange::Retire } else { SyncChange::Install };
-    let statements = compose::statements(client, plan, table, change)?;
+    let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
     let notify = |event: &Event<'_>| migrator.notify(event);
     let request =
@@ -262,7 +261,7 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
         // After the switch the new side holds what counts, and is compared again; a retired column is not.
         let again: &[&str] = match (plan.side, table.shape) {
             (Side::Old, _) => &["backfill", "verify"],
-            (Side::New, Shape::Live) => &["verify"],
+            (Side::New, Shape::Live | Shape::Strict) => &["verify"],
             (Side::New, _) => &[],
         };
         transaction

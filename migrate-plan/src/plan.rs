@@ -226,6 +226,11 @@ pub enum SyncChange {
     Keep,
     /// After the statements the plan's lenses join the sync.
     Install,
+    /// After the statements the sync is strict: what `up` cannot convert is refused, since no empty new
+    /// column would be filled any more.
+    Tighten,
+    /// After the statements the sync is lenient again, as after [`Install`](SyncChange::Install).
+    Loosen,
     /// Before the statements the plan's lenses leave the sync.
     Remove,
     /// After the statements the sync finds the old columns under their retired names.
@@ -240,6 +245,8 @@ impl SyncChange {
         match self {
             SyncChange::Keep => "keep",
             SyncChange::Install => "install",
+            SyncChange::Tighten => "tighten",
+            SyncChange::Loosen => "loosen",
             SyncChange::Remove => "remove",
             SyncChange::Retire => "retire",
             SyncChange::Unretire => "unretire",

@@ -1,10 +1,12 @@
 //! A plan as a page for people: every phase, step, statement and lock.
+//!
+//! The sync function stands there once, where it is made; later steps replace its body.
 
 use std::fmt::Write;
 
-use crate::ident::sync_function;
+use crate::ident::{own, sync_function};
 use crate::plan::{Held, Lock, Phase, Plan, Side, Step, SyncChange, Table, Work};
-use crate::sync::{self, OldName};
+use crate::sync::{self, Standing};
 
 /// Markdown that lists what the runner will do. The sync is shown as it is when no other plan is in
 /// flight on the same table.
@@ -50,7 +52,9 @@ pub fn statements(plan: &Plan, work: &Work) -> Vec<String> {
         Work::Nothing | Work::Verify { .. } => Vec::new(),
         Work::Statement(sql) => vec![sql.to_string()],
         Work::Backfill { table } => vec![batch(&plan.tables[*table])],
-        Work::Authority(side) => plan.tables.iter().map(|table| function(plan, table, OldName::Live, *side)).collect(),
+        Work::Authority(side) => {
+            plan.tables.iter().map(|table| function_again(table, &format!("where the {side} side wins"))).collect()
+        }
         Work::Transaction { table, lock, sync, statements } => {
             let table = &plan.tables[*table];
             let mut all = vec!["BEGIN".to_owned(), format!("LOCK TABLE {} IN {lock} MODE", table.qualified())];
@@ -59,7 +63,7 @@ pub fn statements(plan: &Plan, work: &Work) -> Vec<String> {
                 SyncChange::Keep => all.extend(own),
                 SyncChange::Install => {
                     all.extend(own);
-                    let parts = sync::parts(&plan.name, &table.lenses, OldName::Live, Side::Old);
+                    let parts = sync::parts(&plan.name, &table.lenses, Standing::Lenient, Side::Old);
                     let members = [table.qualified().to_string()];
                     all.extend(sync::install(&sync_function(&table.schema, &table.name), &members, &parts));
                 }
@@ -68,10 +72,14 @@ pub fn statements(plan: &Plan, work: &Work) -> Vec<String> {
                     all.extend(sync::remove(&sync_function(&table.schema, &table.name), &members));
                     all.extend(own);
                 }
+                SyncChange::Tighten | SyncChange::Loosen => {
+                    all.extend(own);
+                    all.push(function_again(table, "where what `up` cannot convert is refused"));
+                }
                 SyncChange::Retire | SyncChange::Unretire => {
                     all.extend(own);
-                    let name = if *sync == SyncChange::Retire { OldName::Retired } else { OldName::Live };
-                    all.push(function(plan, table, name, Side::New));
+                    let columns = if *sync == SyncChange::Retire { "retired" } else { "own" };
+                    all.push(function_again(table, &format!("over the old columns' {columns} names")));
                 }
             }
             all.push("COMMIT".to_owned());
@@ -80,15 +88,19 @@ pub fn statements(plan: &Plan, work: &Work) -> Vec<String> {
     }
 }
 
-fn function(plan: &Plan, table: &Table, name: OldName, authority: Side) -> String {
-    let parts = sync::parts(&plan.name, &table.lenses, name, authority);
-    sync::create_function(&sync_function(&table.schema, &table.name), &parts)
+/// A replacement of the function that expand has shown whole.
+fn function_again(table: &Table, what: &str) -> String {
+    format!(
+        "CREATE OR REPLACE FUNCTION {}() RETURNS trigger … -- as in expand, {what}",
+        own(&sync_function(&table.schema, &table.name))
+    )
 }
 
 fn batch(table: &Table) -> String {
-    let fill: Vec<String> = table.lenses.iter().map(|lens| sync::Fragment::new(lens, OldName::Live).fill()).collect();
+    let fill: Vec<String> =
+        table.lenses.iter().map(|lens| sync::Fragment::new(lens, Standing::Lenient).fill()).collect();
     let unfilled: Vec<String> =
-        table.lenses.iter().map(|lens| sync::Fragment::new(lens, OldName::Live).unfilled()).collect();
+        table.lenses.iter().map(|lens| sync::Fragment::new(lens, Standing::Lenient).unfilled()).collect();
     format!(
         "UPDATE ONLY {} SET {}\n WHERE ctid >= $1 AND ctid < $2 AND ({})",
         table.qualified(),

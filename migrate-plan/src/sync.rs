@@ -7,7 +7,7 @@
 mod block;
 mod fragment;
 
-pub use fragment::{Fragment, OldName};
+pub use fragment::{Fragment, Standing};
 
 use crate::ident::{INSERT_TRIGGER, UPDATE_TRIGGER, own, quote};
 use crate::lens::Lens;
@@ -38,11 +38,11 @@ pub struct Part {
 
 /// The lenses of one plan on one table, in SQL; `plan` and the number of the first lens label the
 /// blocks for whoever reads the function.
-pub fn parts(plan: &str, lenses: &[Lens], name: OldName, authority: Side) -> Vec<Part> {
+pub fn parts(plan: &str, lenses: &[Lens], standing: Standing, authority: Side) -> Vec<Part> {
     lenses
         .iter()
         .map(|lens| {
-            let fragment = Fragment::new(lens, name);
+            let fragment = Fragment::new(lens, standing);
             let (old, new) = (fragment.old.clone(), lens.new.column.to_string());
             let context = lens.context.iter().map(|column| column.column.to_string());
             Part {

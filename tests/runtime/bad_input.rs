@@ -42,7 +42,8 @@ plans! {
 
 const CENTS: &Plan = &cents::money::PLAN;
 
-const TILL: &str = "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); INSERT INTO till VALUES (1, 2.5)";
+const TILL: &str =
+    "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); INSERT INTO till VALUES (1, 2.5)";
 
 /// Has the plan refused; answers the problems' texts. The database is as before.
 fn refused(client: &mut Client, plan: &'static Plan) -> Vec<String> {
@@ -91,7 +92,10 @@ fn a_missing_table_is_named_with_the_nearest_one() {
 fn what_is_no_table_with_rows_is_named_as_what_it_is() {
     let cases = [
         ("CREATE VIEW till AS SELECT 1::bigint AS id", "is a view: name the table with the rows"),
-        ("CREATE MATERIALIZED VIEW till AS SELECT 1::bigint AS id", "is a materialized view: name the table with the rows"),
+        (
+            "CREATE MATERIALIZED VIEW till AS SELECT 1::bigint AS id",
+            "is a materialized view: name the table with the rows",
+        ),
         ("CREATE SEQUENCE till", "is no table: name the table with the rows"),
         (
             "CREATE TABLE whole (id bigint, total numeric(12,2) NOT NULL) PARTITION BY LIST (id); \
@@ -138,12 +142,16 @@ fn a_nullable_column_is_not_taken_for_a_required_one_nor_the_other_way() {
     let text = refused_once("CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2))", CENTS);
     assert!(text.starts_with("column public.till.total may be null"), "{text}");
     let text = refused_once(TILL, &nullable::money::PLAN);
-    assert!(text.starts_with("column public.till.total is NOT NULL") && text.ends_with("declare it `not null`"), "{text}");
+    assert!(
+        text.starts_with("column public.till.total is NOT NULL") && text.ends_with("declare it `not null`"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_default_that_differs_is_shown_beside_the_declared_one() {
-    let with = |default: &str| format!("CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL {default})");
+    let with =
+        |default: &str| format!("CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL {default})");
     let text = refused_once(&with("DEFAULT 1.5"), CENTS);
     assert!(text.contains("has the default 1.5, and the plan declares none"), "{text}");
     let text = refused_once(&with("DEFAULT 2"), &defaulted::money::PLAN);
@@ -151,7 +159,10 @@ fn a_default_that_differs_is_shown_beside_the_declared_one() {
     let text = refused_once(&with(""), &defaulted::money::PLAN);
     assert!(text.contains("has no default, and the plan declares 1.5"), "{text}");
     let text = refused_once(&with("DEFAULT 1.5"), &new_default::money::PLAN);
-    assert!(text.contains("total_cents declares the default 7") && text.contains("`up` makes another value of 1.5"), "{text}");
+    assert!(
+        text.contains("total_cents declares the default 7") && text.contains("`up` makes another value of 1.5"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -172,7 +183,9 @@ fn columns_whose_value_a_trigger_does_not_see_are_refused() {
 fn a_name_that_is_taken_is_never_reused() {
     for taken in ["total_cents", "~total"] {
         let text = refused_once(
-            &format!("CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL, \"{taken}\" text DEFAULT 'mine')"),
+            &format!(
+                "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL, \"{taken}\" text DEFAULT 'mine')"
+            ),
             CENTS,
         );
         assert!(text.starts_with(&format!("column public.till.{taken} exists already")), "{text}");
@@ -190,7 +203,13 @@ fn everything_in_the_way_is_said_at_once() {
          CREATE TRIGGER \"~zz\" BEFORE UPDATE ON till FOR EACH ROW EXECUTE FUNCTION f()",
     );
     let texts = refused(&mut client, CENTS);
-    for part in ["till.id is integer", "till.total may be null", "till.total has the default 3", "till.total_cents exists", "\"~zz\""] {
+    for part in [
+        "till.id is integer",
+        "till.total may be null",
+        "till.total has the default 3",
+        "till.total_cents exists",
+        "\"~zz\"",
+    ] {
         assert_eq!(texts.iter().filter(|text| text.contains(part)).count(), 1, "{part}: {texts:#?}");
     }
     assert_eq!(texts.len(), 5, "{texts:#?}");
@@ -201,7 +220,9 @@ fn an_expression_that_postgresql_refuses_is_shown_with_its_words() {
     let text = refused_once(TILL, &by_function::money::PLAN);
     assert!(text.starts_with("`up` of public.till.total => total_cents"), "{text}");
     assert!(text.contains("3F000 schema \"app\" does not exist"), "{text}");
-    let other = format!("{TILL}; CREATE SCHEMA app; CREATE FUNCTION app.cents(text) RETURNS bigint IMMUTABLE LANGUAGE sql AS 'SELECT 1'");
+    let other = format!(
+        "{TILL}; CREATE SCHEMA app; CREATE FUNCTION app.cents(text) RETURNS bigint IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+    );
     let text = refused_once(&other, &by_function::money::PLAN);
     assert!(text.contains("42883 function app.cents(numeric) does not exist"), "{text}");
 }
@@ -210,7 +231,9 @@ fn an_expression_that_postgresql_refuses_is_shown_with_its_words() {
 fn a_function_that_is_not_immutable_is_refused() {
     for class in ["STABLE", "VOLATILE"] {
         let text = refused_once(
-            &format!("{TILL}; CREATE SCHEMA app; CREATE FUNCTION app.cents(numeric) RETURNS bigint {class} LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 100; END'"),
+            &format!(
+                "{TILL}; CREATE SCHEMA app; CREATE FUNCTION app.cents(numeric) RETURNS bigint {class} LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 100; END'"
+            ),
             &by_function::money::PLAN,
         );
         assert!(text.contains("(\"app\".\"cents\"(\"total\")) is not immutable for PostgreSQL"), "{text}");
@@ -251,13 +274,15 @@ fn a_function_that_a_writer_may_not_call_is_named_with_the_role() {
 /// Names that sort after the sync's: by the byte after `~`, and beyond ASCII.
 #[test]
 fn a_trigger_that_would_fire_after_the_sync_is_refused_before_and_after_the_start() {
-    let trigger = |name: &str, when: &str| {
-        format!("CREATE TRIGGER \"{name}\" {when} ON till FOR EACH ROW EXECUTE FUNCTION f()")
-    };
+    let trigger =
+        |name: &str, when: &str| format!("CREATE TRIGGER \"{name}\" {when} ON till FOR EACH ROW EXECUTE FUNCTION f()");
     let function = format!("{TILL}; CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$");
     for name in ["~zz", "über"] {
         let text = refused_once(&format!("{function}; {}", trigger(name, "BEFORE INSERT")), CENTS);
-        assert!(text.starts_with(&format!("trigger \"{name}\" on public.till sorts after the sync triggers")), "{text}");
+        assert!(
+            text.starts_with(&format!("trigger \"{name}\" on public.till sorts after the sync triggers")),
+            "{text}"
+        );
         assert!(text.contains("rename it"), "{text}");
     }
     let database = database::fresh();

@@ -25,7 +25,8 @@ mod contract {
 
 const MONEY: &Plan = &dual_write::money::PLAN;
 
-const TILL: &str = "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); INSERT INTO till VALUES (1, 2.5)";
+const TILL: &str =
+    "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); INSERT INTO till VALUES (1, 2.5)";
 
 #[test]
 fn a_plan_that_never_started_cannot_be_reverted_or_released() {
@@ -170,16 +171,25 @@ fn a_runner_that_waits_stands_in_no_queue_and_then_finds_everything_done() {
     let busy = Busy::start(database.url());
     let (url, migrator) = (database.url().to_owned(), database::migrator(MONEY));
     let waiting = thread::spawn(move || {
-        let mut client = Client::connect(&format!("{url}{}application_name=second", if url.contains('?') { "&" } else { "?" }), NoTls)
-            .expect("a connection");
+        let mut client = Client::connect(
+            &format!("{url}{}application_name=second", if url.contains('?') { "&" } else { "?" }),
+            NoTls,
+        )
+        .expect("a connection");
         migrator.run(&mut client).expect("a run")
     });
     // Until it has asked for the lock a few times.
-    let asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'second' AND query ~ 'pg_try_advisory_lock'";
+    let asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'second' AND query ~ 'pg_try_advisory_lock'";
     while observed::value(&mut client, asked) == "0" {
         thread::yield_now();
     }
-    assert_eq!(observed::value(&mut client, "SELECT count(*) FROM pg_locks WHERE NOT granted"), "0");
+    assert_eq!(
+        observed::value(
+            &mut client,
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ),
+        "0"
+    );
     assert!(busy.finish().is_complete());
     let report = waiting.join().expect("the second runner");
     assert!(report.is_complete() && report.leader.is_none() && report.plans[0].done.is_empty(), "{report}");
@@ -225,7 +235,13 @@ fn a_session_gets_its_settings_back_after_success_and_after_an_error() {
     migrator.revert(&mut client, "money").expect("a revert");
     migrator.revert(&mut client, "mony").expect_err("unknown");
     assert_eq!(settings(&mut client), before);
-    assert_eq!(observed::value(&mut client, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"), "0");
+    assert_eq!(
+        observed::value(
+            &mut client,
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        ),
+        "0"
+    );
     assert_eq!(observed::value(&mut client, "SELECT pg_current_xact_id_if_assigned() IS NULL"), "t");
 }
 
@@ -258,7 +274,12 @@ fn an_error_shows_sqlstate_message_and_statement() {
     let before = observed::schema(&mut client);
     let error = database::migrator(MONEY).run(&mut client).expect_err("forbidden");
     let text = error.to_string();
-    for part in ["step `expand public.till`", "28000 no triggers in this house", "hint: ask the janitor", "statement: CREATE OR REPLACE TRIGGER"] {
+    for part in [
+        "step `expand public.till`",
+        "28000 no triggers in this house",
+        "hint: ask the janitor",
+        "statement: CREATE OR REPLACE TRIGGER",
+    ] {
         assert!(text.contains(part), "{part} is not in {text}");
     }
     assert!(!text.contains("db error"), "{text}");

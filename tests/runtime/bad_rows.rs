@@ -60,7 +60,8 @@ fn named_by(key: &str, expected: [&str; 2]) {
         assert!(found[0].contains("{\"ctid\": \"(") && found[1].contains("{\"ctid\": \"("), "{found:?}");
         assert!(found.iter().any(|row| row.ends_with(message)), "{found:?}");
     } else {
-        let expected = [format!("public.item {}: {message}", expected[0]), format!("public.item {}: {overflow}", expected[1])];
+        let expected =
+            [format!("public.item {}: {message}", expected[0]), format!("public.item {}: {overflow}", expected[1])];
         assert!(expected.iter().all(|row| found.contains(row)), "{found:?}");
     }
     assert!(report.to_string().contains("2 rows do not convert; mend them and run again"), "{report}");
@@ -105,7 +106,10 @@ fn a_row_of_a_partition_is_named_with_the_partition() {
     );
     let report = database::migrator(PARSED).run(&mut client).expect("a run");
     let (count, rows) = in_the_way(&report);
-    assert_eq!((count, rows[0].table.as_str(), rows[0].key.as_str()), (1, "public.item_1", "{\"id\": 11, \"part\": 1}"));
+    assert_eq!(
+        (count, rows[0].table.as_str(), rows[0].key.as_str()),
+        (1, "public.item_1", "{\"id\": 11, \"part\": 1}")
+    );
 }
 
 #[test]
@@ -210,7 +214,10 @@ fn a_bad_row_written_after_the_backfill_is_named_instead_of_an_error() {
 fn a_row_written_past_the_triggers_is_found_before_the_switch() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
-    run(&mut client, "CREATE TABLE item (id bigint PRIMARY KEY, code text NOT NULL); INSERT INTO item VALUES (1, '1'), (2, '2')");
+    run(
+        &mut client,
+        "CREATE TABLE item (id bigint PRIMARY KEY, code text NOT NULL); INSERT INTO item VALUES (1, '1'), (2, '2')",
+    );
     let migrator = database::migrator(PARSED);
     assert!(migrator.run(&mut client).expect("a run").is_complete());
     run(&mut client, "ALTER TABLE item DISABLE TRIGGER ALL; UPDATE item SET code = '7' WHERE id = 2");

@@ -1,6 +1,6 @@
 //! The database's rights and the state itself are not as the runner needs them.
 
-use migrate::{Error, Migrations, Migrator, Plan, Position, Phase};
+use migrate::{Error, Migrations, Migrator, Phase, Plan, Position};
 
 use crate::database;
 use crate::observed::{self, run};
@@ -17,7 +17,8 @@ mod plans {
 
 const MONEY: &Plan = &plans::money::PLAN;
 
-const TILL: &str = "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); INSERT INTO till VALUES (1, 2.5)";
+const TILL: &str =
+    "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); INSERT INTO till VALUES (1, 2.5)";
 
 #[test]
 fn a_table_of_somebody_else_is_refused_with_both_roles_named() {
@@ -36,7 +37,10 @@ fn a_table_of_somebody_else_is_refused_with_both_roles_named() {
     let before = observed::schema(&mut client);
     let error = database::migrator(MONEY).run(&mut runner.connect(&database)).expect_err("no owner").to_string();
     let (o, r) = (owner.name(), runner.name());
-    assert!(error.contains(&format!("table public.till belongs to role \"{o}\", and \"{r}\" may not alter it")), "{error}");
+    assert!(
+        error.contains(&format!("table public.till belongs to role \"{o}\", and \"{r}\" may not alter it")),
+        "{error}"
+    );
     assert!(error.contains(&format!("GRANT \"{o}\" TO \"{r}\"")), "{error}");
     assert_eq!(observed::schema(&mut client), before);
     run(&mut client, &format!("GRANT {o} TO {r}; GRANT CREATE, USAGE ON SCHEMA public TO {o}"));
@@ -77,7 +81,10 @@ fn a_state_schema_that_applications_cannot_enter_is_refused_before_any_trigger()
         ),
     );
     let error = database::migrator(MONEY).run(&mut runner.connect(&database)).expect_err("out of reach").to_string();
-    assert!(error.contains("schema \"migrate\"") && error.contains("GRANT USAGE ON SCHEMA \"migrate\" TO PUBLIC"), "{error}");
+    assert!(
+        error.contains("schema \"migrate\"") && error.contains("GRANT USAGE ON SCHEMA \"migrate\" TO PUBLIC"),
+        "{error}"
+    );
     run(&mut app.connect(&database), "UPDATE till SET total = 3");
     run(&mut client, "GRANT USAGE ON SCHEMA migrate TO PUBLIC");
     let report = database::migrator(MONEY).run(&mut runner.connect(&database)).expect("as the error says");

@@ -129,7 +129,12 @@ macro_rules! config {
 pub fn all() -> Vec<Config> {
     vec![
         config!(exact, "numeric(12,2) not null", &[Some("1.00"), Some("19.99")], &[Some("100"), Some("250"), None]),
-        config!(lossy_down, "integer not null", &[Some("19"), Some("7")], &[Some("19.99"), Some("19.00"), Some("7.50"), None]),
+        config!(
+            lossy_down,
+            "integer not null",
+            &[Some("19"), Some("7")],
+            &[Some("19.99"), Some("19.00"), Some("7.50"), None]
+        ),
         config!(
             lossy_up,
             "numeric not null default 7.5",
@@ -160,7 +165,12 @@ pub fn all() -> Vec<Config> {
         config!(printed_or_null, "integer", &[Some("1"), Some("2"), None], &[Some("1"), Some("02"), Some("x"), None]),
         config!(one_way, "text", &[Some("12"), Some("n5"), None], &[Some("12"), Some("5"), None]),
         config!(lossy_or_null, "integer", &[Some("19"), Some("7"), None], &[Some("19.99"), Some("7.00"), None]),
-        config!(lowered_or_null, "text", &[Some("Ann"), Some("ann"), None], &[Some("ann"), Some("Ann"), Some("b"), None]),
+        config!(
+            lowered_or_null,
+            "text",
+            &[Some("Ann"), Some("ann"), None],
+            &[Some("ann"), Some("Ann"), Some("b"), None]
+        ),
         config!(
             referring,
             "text not null",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 
-use migrate::{Migrator, Phase, Side};
 use migrate::testing::ScratchDatabase;
+use migrate::{Migrator, Phase, Side};
 use postgres::Client;
 
 use crate::database;
@@ -65,9 +65,12 @@ impl Fleet {
     fn tell(&self, side: Side) {
         let word = self.told.load(Ordering::SeqCst) / 2 * 2 + 2 + u64::from(side == Side::New);
         self.told.store(word, Ordering::SeqCst);
-        while self.heard.iter().zip(&self.writers).any(|(heard, writer)| {
-            heard.load(Ordering::SeqCst) < word && !writer.is_finished()
-        }) {
+        while self
+            .heard
+            .iter()
+            .zip(&self.writers)
+            .any(|(heard, writer)| heard.load(Ordering::SeqCst) < word && !writer.is_finished())
+        {
             thread::yield_now();
         }
     }
@@ -107,8 +110,12 @@ impl Writer {
             let id = self.first + place as i64;
             cents[place] += 1 + (statements % 977) as i64;
             let set = match (side, statements % 4) {
-                (Side::Old, 0) => format!("UPDATE till SET total = total + {}::numeric / 100 WHERE id = {id}", 1 + statements % 977),
-                (Side::New, 0) => format!("UPDATE till SET total_cents = total_cents + {} WHERE id = {id}", 1 + statements % 977),
+                (Side::Old, 0) => {
+                    format!("UPDATE till SET total = total + {}::numeric / 100 WHERE id = {id}", 1 + statements % 977)
+                }
+                (Side::New, 0) => {
+                    format!("UPDATE till SET total_cents = total_cents + {} WHERE id = {id}", 1 + statements % 977)
+                }
                 (Side::Old, 1) => format!("UPDATE till SET total = {}::numeric / 100 WHERE id = {id}", cents[place]),
                 (Side::New, 1) => format!("UPDATE till SET total_cents = {} WHERE id = {id}", cents[place]),
                 (Side::Old, 2) => format!(
@@ -129,7 +136,8 @@ impl Writer {
                 Side::Old => format!("SELECT (total * 100)::bigint FROM till WHERE id = {id}"),
                 Side::New => format!("SELECT total_cents FROM till WHERE id = {id}"),
             };
-            let found: i64 = self.client.query_one(&get, &[]).map_err(|error| format!("{side} {get}: {error:?}"))?.get(0);
+            let found: i64 =
+                self.client.query_one(&get, &[]).map_err(|error| format!("{side} {get}: {error:?}"))?.get(0);
             if found != cents[place] {
                 return Err(format!("after {set}: {get} found {found}, not {}", cents[place]));
             }

@@ -29,7 +29,8 @@ pub fn migrator(plan: &'static Plan) -> Migrator {
 /// The table of a configuration as it is before the plan.
 pub fn create_item(client: &mut Client, config: &Config, partitioned: bool) {
     let context = config.context.map_or(String::new(), |(name, ty)| format!(", {name} {ty}"));
-    let columns = format!("id bigint not null, old {}{context}, part integer not null default 0, other integer", config.old_type);
+    let columns =
+        format!("id bigint not null, old {}{context}, part integer not null default 0, other integer", config.old_type);
     let old = &(config.plan)().tables[0].lenses[0].old.column;
     let columns = columns.replacen("old ", &format!("{old} "), 1);
     let mut sql = String::from(config.prepare) + ";\n";
@@ -49,9 +50,8 @@ pub fn create_item(client: &mut Client, config: &Config, partitioned: bool) {
         sql += &format!("CREATE TABLE public.item ({columns}, PRIMARY KEY (id, part));\n");
     }
     if config.references {
-        sql += &format!(
-            "ALTER TABLE public.item ADD FOREIGN KEY ({old}) REFERENCES public.parent ON UPDATE CASCADE;\n"
-        );
+        sql +=
+            &format!("ALTER TABLE public.item ADD FOREIGN KEY ({old}) REFERENCES public.parent ON UPDATE CASCADE;\n");
     }
     if config.lower_cased {
         sql += &format!(

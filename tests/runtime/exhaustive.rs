@@ -7,6 +7,28 @@ use crate::configs::{self, Config, Value};
 use crate::database;
 use crate::model::{Answers, Given, Model, Refused, Row};
 
+/// A form of the sync: whose side wins, and whether a value that does not convert is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    pub authority: Side,
+    pub strict: bool,
+}
+
+impl Form {
+    /// While rows are filled, before the switch, and after it.
+    const ALL: [Form; 3] = [
+        Form { authority: Side::Old, strict: false },
+        Form { authority: Side::Old, strict: true },
+        Form { authority: Side::New, strict: true },
+    ];
+}
+
+impl std::fmt::Display for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "authority {}, {}", self.authority, if self.strict { "strict" } else { "lenient" })
+    }
+}
+
 /// A difference between PostgreSQL and the model.
 #[derive(Debug)]
 #[allow(dead_code)] // Read through `Debug`.
@@ -47,19 +69,19 @@ impl Bench {
         Bench { config, client, conversions, answers: Answers::default(), _database: database }
     }
 
-    /// The body of the sync function under an authority.
-    pub fn bodies(&mut self) -> [(Side, String); 2] {
-        let mut of = |side: Side| {
+    /// The body of the sync function in each of its forms.
+    pub fn bodies(&mut self) -> [(Form, String); 3] {
+        Form::ALL.map(|form| {
+            let shape = if form.strict { "strict" } else { "live" };
             let row = self
                 .client
                 .query_one(
-                    "SELECT block FROM migrate.part WHERE shape = 'live' AND side = $1 AND number = 0",
-                    &[&side.as_str()],
+                    "SELECT block FROM migrate.part WHERE shape = $1 AND side = $2 AND number = 0",
+                    &[&shape, &form.authority.as_str()],
                 )
                 .expect("the journaled lens");
-            (side, row.get::<_, String>(0))
-        };
-        [of(Side::Old), of(Side::New)]
+            (form, row.get::<_, String>(0))
+        })
     }
 
     pub fn install(&mut self, body: &str) {
@@ -84,10 +106,10 @@ impl Bench {
         self.client.batch_execute(&sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     }
 
-    /// Tries everything under one authority, until something differs.
-    pub fn try_all(&mut self, authority: Side) -> Result<usize, Box<Difference>> {
+    /// Tries everything in one form, until something differs.
+    pub fn try_all(&mut self, form: Form) -> Result<usize, Box<Difference>> {
         let mut model = Model::new(&mut self.conversions, &self.config, &self.answers);
-        model.authority = authority;
+        (model.authority, model.strict) = (form.authority, form.strict);
         let counted_before = self.client.query_one(CONFLICTS, &[]).expect("the count of conflicts").get(0);
         let trial = Trial { client: &mut self.client, config: &self.config, model: &model, counted_before };
         trial.run()
@@ -162,7 +184,8 @@ impl Trial<'_> {
         let not_null = (self.config.plan)().tables[0].lenses[0].old.not_null;
         let mut states: Vec<Row> = Vec::new();
         let mut add = |row: Row| {
-            if !states.contains(&row) && !(not_null && row.old.is_none()) {
+            let refused = not_null && row.old.is_none();
+            if !refused && !states.contains(&row) {
                 states.push(row);
             }
         };
@@ -184,12 +207,8 @@ impl Trial<'_> {
 
     /// Puts a row there past all triggers.
     fn put(&mut self, row: &Row, old: &str, new: &str) {
-        let (mut names, mut values) = (vec!["id", "other", old, new], vec![
-            "0".to_owned(),
-            "1".to_owned(),
-            text(&row.old),
-            text(&row.new),
-        ]);
+        let (mut names, mut values) =
+            (vec!["id", "other", old, new], vec!["0".to_owned(), "1".to_owned(), text(&row.old), text(&row.new)]);
         if let Some((name, _)) = self.config.context {
             names.push(name);
             values.push(text(&row.context));
@@ -237,7 +256,10 @@ impl Trial<'_> {
                 });
                 let (row, count) = (rows.next(), rows.next());
                 let value = |place| row.and_then(|row| row.get(place)).map(str::to_owned);
-                (Ok(Row { old: value(0), new: value(1), context: value(2) }), count.and_then(|row| row.get(0)).map(str::to_owned))
+                (
+                    Ok(Row { old: value(0), new: value(1), context: value(2) }),
+                    count.and_then(|row| row.get(0)).map(str::to_owned),
+                )
             }
             Err(error) => {
                 self.client.batch_execute("ROLLBACK").expect("a rollback");
@@ -286,9 +308,9 @@ fn every_statement_from_every_state_does_what_the_model_says() {
         let name = config.name;
         let mut bench = Bench::new(config);
         for always in [false, true] {
-            for (authority, body) in bench.bodies() {
+            for (form, body) in bench.bodies() {
                 bench.install(&body);
-                match bench.try_all(authority) {
+                match bench.try_all(form) {
                     Ok(tried) => assert!(tried > 20, "{name}: only {tried} statements"),
                     Err(difference) => panic!("{name}, always fired {always}: {difference:#?}"),
                 }

@@ -123,4 +123,3 @@ fn a_hostile_search_path_changes_nothing_of_what_runs() {
     assert_eq!(report.plans[0].position, Position::Finished, "{report}");
     run(&mut writer, "UPDATE public.till SET total_cents = 12");
 }
-

@@ -102,6 +102,8 @@ impl<'a> Conversions<'a> {
 pub struct Model<'a> {
     pub conversions: Conversions<'a>,
     pub authority: Side,
+    /// Whether what `up` does not convert is refused also before the switch.
+    pub strict: bool,
     /// Whether the finished `NOT NULL` of the new column stands already.
     pub enforced: bool,
     old_not_null: bool,
@@ -125,6 +127,7 @@ impl<'a> Model<'a> {
             lower_cased: config.lower_cased,
             conversions,
             authority: Side::Old,
+            strict: false,
             enforced: false,
             conflicts: Cell::new(0),
         }
@@ -137,11 +140,7 @@ impl<'a> Model<'a> {
             Given::As(value) => value.clone(),
         };
         // The new column has no default of its own while both sides live.
-        let mut row = Row {
-            old: given(old, &self.old_default),
-            new: given(new, &None),
-            context: context.clone(),
-        };
+        let mut row = Row { old: given(old, &self.old_default), new: given(new, &None), context: context.clone() };
         self.users_trigger(&mut row);
         match (&row.old, &row.new) {
             (None, None) if self.old_not_null => {
@@ -177,12 +176,7 @@ impl<'a> Model<'a> {
     }
 
     /// The row as an `UPDATE` leaves it where there is no plan.
-    pub fn update_before(
-        &self,
-        before: &Row,
-        old: Option<&Value>,
-        context: Option<&Value>,
-    ) -> Result<Row, Refused> {
+    pub fn update_before(&self, before: &Row, old: Option<&Value>, context: Option<&Value>) -> Result<Row, Refused> {
         let old = Given::As(old.unwrap_or(&before.old).clone());
         self.insert_before(&old, context.unwrap_or(&before.context))
     }
@@ -217,10 +211,10 @@ impl<'a> Model<'a> {
                 row.old = self.down(&row)?;
             }
         } else if row.context != before.context {
-            if row.new.is_none() {
-                row.new = self.up(&row).unwrap_or(None);
-            } else {
-                self.follow(before, &mut row)?;
+            match (&row.new, self.authority) {
+                (None, Side::Old) => row.new = self.derived(&row)?,
+                (None, Side::New) => row.new = self.up(&row).unwrap_or(None),
+                (Some(_), _) => self.follow(before, &mut row)?,
             }
         } else if row.new.is_none() {
             row.new = self.up(&row).unwrap_or(None);
@@ -250,7 +244,11 @@ impl<'a> Model<'a> {
             Side::Old => new_was_derived || !old_was_derived,
             Side::New => new_was_derived && !old_was_derived,
         };
-        if derive_new { row.new = self.derived(row)? } else { row.old = self.down(row)? }
+        if derive_new {
+            row.new = self.derived(row)?
+        } else {
+            row.old = self.down(row)?
+        }
         Ok(())
     }
 
@@ -263,12 +261,9 @@ impl<'a> Model<'a> {
         Ok(())
     }
 
-    /// New from old; before the switch a value that does not convert leaves it empty.
+    /// New from old; while rows are being filled a value that does not convert leaves it empty.
     fn derived(&self, row: &Row) -> Converted {
-        match self.authority {
-            Side::Old => Ok(self.up(row).unwrap_or(None)),
-            Side::New => self.up(row),
-        }
+        if self.authority == Side::Old && !self.strict { Ok(self.up(row).unwrap_or(None)) } else { self.up(row) }
     }
 
     fn up(&self, row: &Row) -> Converted {
@@ -286,7 +281,8 @@ impl<'a> Model<'a> {
     }
 
     fn constrained(&self, row: Row) -> Result<Row, Refused> {
-        let refused = (self.old_not_null && row.old.is_none()) || (self.enforced && self.new_not_null && row.new.is_none());
+        let refused =
+            (self.old_not_null && row.old.is_none()) || (self.enforced && self.new_not_null && row.new.is_none());
         if refused { Err(Refused) } else { Ok(row) }
     }
 }

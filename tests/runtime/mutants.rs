@@ -6,10 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use migrate::Side;
-
 use crate::configs::{self, Config};
-use crate::exhaustive::Bench;
+use crate::exhaustive::{Bench, Form};
 
 /// One change of the function's body.
 struct Mutant {
@@ -19,7 +17,7 @@ struct Mutant {
 }
 
 /// Each condition forced to true and to false, each statement left out.
-fn mutants(config: &Config, authority: Side, body: &str) -> Vec<Mutant> {
+fn mutants(config: &Config, form: Form, body: &str) -> Vec<Mutant> {
     let lines: Vec<&str> = body.lines().collect();
     let mut arms: Vec<String> = Vec::new();
     let mut mutants = Vec::new();
@@ -33,7 +31,7 @@ fn mutants(config: &Config, authority: Side, body: &str) -> Vec<Mutant> {
         let mut replace = |by: String| {
             let mut changed: Vec<&str> = lines.clone();
             changed[place] = &by;
-            let what = format!("authority {authority}: {above} / {text}  ->  {by}");
+            let what = format!("{form}: {above} / {text}  ->  {by}");
             mutants.push(Mutant { what, body: changed.join("\n") + "\n" });
         };
         let condition = text.starts_with("IF ") || text.starts_with("ELSIF ");
@@ -122,9 +120,9 @@ fn taking_out_any_part_of_the_condition_is_seen() {
         for (what, _) in parts.iter().filter(|(_, sql)| sql.is_some()) {
             let kept = parts.iter().filter(|(other, _)| other != what).filter_map(|(_, sql)| sql.clone());
             bench.fire_when(&kept.collect::<Vec<_>>().join(" OR "));
-            for (authority, body) in &bodies {
+            for (form, body) in &bodies {
                 bench.install(body);
-                *seen.entry(what).or_default() |= bench.try_all(*authority).is_err();
+                *seen.entry(what).or_default() |= bench.try_all(*form).is_err();
             }
         }
     }
@@ -138,15 +136,15 @@ fn taking_out_any_arm_of_the_trigger_is_seen() {
     for config in configs::all() {
         let mut bench = Bench::new(config);
         bench.fire_always();
-        for (authority, body) in bench.bodies() {
-            for mutant in mutants(&bench.config, authority, &body) {
+        for (form, body) in bench.bodies() {
+            for mutant in mutants(&bench.config, form, &body) {
                 let known = seen.entry(mutant.what).or_default();
                 if *known {
                     continue;
                 }
                 tried += 1;
                 bench.install(&mutant.body);
-                *known = bench.try_all(authority).is_err();
+                *known = bench.try_all(form).is_err();
             }
         }
     }

@@ -14,7 +14,9 @@ fn an_upsert_of_either_shape_reaches_both_sides() {
     in_every_phase(&MONEY, TILL, |stand| {
         let id = stand.id;
         let upsert = |column: &str, value: &str| {
-            format!("INSERT INTO till (id, {column}) VALUES ({id}, {value}) ON CONFLICT (id) DO UPDATE SET {column} = excluded.{column}")
+            format!(
+                "INSERT INTO till (id, {column}) VALUES ({id}, {value}) ON CONFLICT (id) DO UPDATE SET {column} = excluded.{column}"
+            )
         };
         if stand.old_code {
             stand.run(&upsert("total", "1.25"));
@@ -33,7 +35,9 @@ fn an_upsert_of_either_shape_reaches_both_sides() {
         ));
         assert_eq!(stand.till(id), "4.15|415");
         // One that touches neither side leaves both.
-        stand.run(&format!("INSERT INTO till (id, total_cents) VALUES ({id}, 1) ON CONFLICT (id) DO UPDATE SET note = 'n'"));
+        stand.run(&format!(
+            "INSERT INTO till (id, total_cents) VALUES ({id}, 1) ON CONFLICT (id) DO UPDATE SET note = 'n'"
+        ));
         assert_eq!(stand.till(id), "4.15|415");
         stand.run(&format!("INSERT INTO till (id, total_cents) VALUES ({id}, 1) ON CONFLICT DO NOTHING"));
         assert_eq!(stand.till(id), "4.15|415");
@@ -179,7 +183,10 @@ fn a_generated_column_of_the_old_one_follows_writes_of_the_new_one() {
     );
     for phase in [Phase::DualWrite, Phase::Switch] {
         phases::carry(&MONEY, &mut client, phase);
-        run(&mut client, "DELETE FROM till WHERE id > 1; INSERT INTO till (id, total_cents) VALUES (2, 300); INSERT INTO till (id, total) VALUES (3, 3)");
+        run(
+            &mut client,
+            "DELETE FROM till WHERE id > 1; INSERT INTO till (id, total_cents) VALUES (2, 300); INSERT INTO till (id, total) VALUES (3, 3)",
+        );
         run(&mut client, "UPDATE till SET total_cents = 450 WHERE id = 1");
         assert_eq!(
             observed::rows(&mut client, "SELECT total, total_cents, double FROM till ORDER BY id"),
@@ -192,11 +199,15 @@ fn a_generated_column_of_the_old_one_follows_writes_of_the_new_one() {
 
 #[test]
 fn children_by_inheritance_are_synced_filled_and_contracted_with_their_parent() {
-    let prepare = format!("{TILL}; CREATE TABLE branch (town text) INHERITS (till); INSERT INTO branch (id, total) VALUES (2001, 20.01)");
+    let prepare = format!(
+        "{TILL}; CREATE TABLE branch (town text) INHERITS (till); INSERT INTO branch (id, total) VALUES (2001, 20.01)"
+    );
     in_every_phase(&MONEY, &prepare, |stand| {
         let id = stand.id;
         assert_eq!(stand.till(2001), "20.01|2001");
-        stand.run(&format!("INSERT INTO branch (id, total_cents) VALUES ({id}, 125); UPDATE till SET total_cents = 130 WHERE id = {id}"));
+        stand.run(&format!(
+            "INSERT INTO branch (id, total_cents) VALUES ({id}, 125); UPDATE till SET total_cents = 130 WHERE id = {id}"
+        ));
         assert_eq!(stand.till(id), "1.30|130");
         if stand.old_code {
             stand.run(&format!("UPDATE branch SET total = 1.35 WHERE id = {id}"));

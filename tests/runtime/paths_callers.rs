@@ -46,8 +46,12 @@ fn an_application_needs_no_right_but_those_on_its_table() {
         if phase != Phase::Contract {
             run(&mut writer, &format!("UPDATE till SET total = 5, total_cents = 700 WHERE id = {id}"));
             let both = if phase == Phase::DualWrite { "5.00|500" } else { "7.00|700" };
-            assert_eq!(observed::rows(&mut writer, &format!("SELECT total, total_cents FROM till WHERE id = {id}")), [both]);
-            let conflicts = database::migrator(MONEY.dual_write).status(&mut session).expect("a status").plans[0].conflicts;
+            assert_eq!(
+                observed::rows(&mut writer, &format!("SELECT total, total_cents FROM till WHERE id = {id}")),
+                [both]
+            );
+            let conflicts =
+                database::migrator(MONEY.dual_write).status(&mut session).expect("a status").plans[0].conflicts;
             assert_eq!(conflicts, 1 + place as u64);
         }
     }
@@ -110,7 +114,10 @@ fn policies_judge_the_row_as_both_sides_say_it() {
         write(&mut writer, "till", id, true);
         // The check names the old column, and holds for a writer of the new one.
         assert_eq!(refused(&mut writer, &format!("UPDATE till SET total_cents = 60000 WHERE id = {id}")), "42501");
-        assert_eq!(refused(&mut writer, &format!("INSERT INTO till (id, total_cents) VALUES ({id} + 9, 60000)")), "42501");
+        assert_eq!(
+            refused(&mut writer, &format!("INSERT INTO till (id, total_cents) VALUES ({id} + 9, 60000)")),
+            "42501"
+        );
         assert_eq!(observed::value(&mut writer, "SELECT count(*) FROM till WHERE id > 1000"), "0");
     }
     assert_eq!(observed::rows(&mut client, "SELECT * FROM till WHERE total_cents <> total * 100"), [""; 0]);
@@ -127,7 +134,14 @@ fn a_security_definer_function_writes_both_sides() {
              $$BEGIN INSERT INTO till (id, {column}) VALUES (row_id, v) ON CONFLICT (id) DO UPDATE SET {column} = v; END$$"
         )
     };
-    run(&mut client, &format!("{TILL}; {}; {}", function("put_old", "total", "numeric"), function("put_new", "total_cents", "bigint")));
+    run(
+        &mut client,
+        &format!(
+            "{TILL}; {}; {}",
+            function("put_old", "total", "numeric"),
+            function("put_new", "total_cents", "bigint")
+        ),
+    );
     let mut writer = app.connect(&database);
     run(&mut writer, "SELECT put_old(1, 9)");
     for (phase, old) in [(Phase::DualWrite, "total"), (Phase::Switch, "total"), (Phase::Contract, "\"~total\"")] {
@@ -147,14 +161,30 @@ fn a_security_definer_function_writes_both_sides() {
 fn a_view_of_either_shape_can_be_written_through() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
-    run(&mut client, &format!("{TILL}; CREATE VIEW old_till AS SELECT id, total, note FROM till WHERE id < 1000 WITH CHECK OPTION"));
+    run(
+        &mut client,
+        &format!("{TILL}; CREATE VIEW old_till AS SELECT id, total, note FROM till WHERE id < 1000 WITH CHECK OPTION"),
+    );
     phases::carry(&MONEY, &mut client, Phase::DualWrite);
     run(&mut client, "CREATE VIEW new_till AS SELECT id, total_cents FROM till");
     for (phase, id) in [(Phase::DualWrite, 1), (Phase::Switch, 101)] {
         phases::carry(&MONEY, &mut client, phase);
-        run(&mut client, &format!("INSERT INTO old_till (id, total) VALUES ({id}, 1.25); INSERT INTO new_till VALUES ({id} + 1, 130)"));
-        run(&mut client, &format!("UPDATE old_till SET note = 'n', total = 2.25 WHERE id = {id} + 1; UPDATE new_till SET total_cents = 350 WHERE id = {id}"));
-        let rows = observed::rows(&mut client, &format!("SELECT total, total_cents FROM till WHERE id IN ({id}, {id} + 1) ORDER BY id"));
+        run(
+            &mut client,
+            &format!(
+                "INSERT INTO old_till (id, total) VALUES ({id}, 1.25); INSERT INTO new_till VALUES ({id} + 1, 130)"
+            ),
+        );
+        run(
+            &mut client,
+            &format!(
+                "UPDATE old_till SET note = 'n', total = 2.25 WHERE id = {id} + 1; UPDATE new_till SET total_cents = 350 WHERE id = {id}"
+            ),
+        );
+        let rows = observed::rows(
+            &mut client,
+            &format!("SELECT total, total_cents FROM till WHERE id IN ({id}, {id} + 1) ORDER BY id"),
+        );
         assert_eq!(rows, ["3.50|350", "2.25|225"]);
     }
 }
@@ -166,8 +196,12 @@ fn prepared_statements_live_through_expand_switch_and_revert() {
     let mut client = database.connect().expect("a connection");
     run(&mut client, TILL);
     let mut old_code = database.connect().expect("a connection");
-    let old = ["INSERT INTO till (id, total) VALUES ($1, 1)", "UPDATE till SET total = total + 1 WHERE id = $1", "UPDATE till SET note = 'n' WHERE id = $1"]
-        .map(|sql| old_code.prepare(sql).expect(sql));
+    let old = [
+        "INSERT INTO till (id, total) VALUES ($1, 1)",
+        "UPDATE till SET total = total + 1 WHERE id = $1",
+        "UPDATE till SET note = 'n' WHERE id = $1",
+    ]
+    .map(|sql| old_code.prepare(sql).expect(sql));
     let old_read = old_code.prepare("SELECT total::text FROM till WHERE id = $1").expect("a statement");
     // Often enough for PostgreSQL to settle on generic plans.
     let mut next = 0_i64;
@@ -187,8 +221,11 @@ fn prepared_statements_live_through_expand_switch_and_revert() {
     phases::carry(&MONEY, &mut client, Phase::DualWrite);
     old_writes(&mut old_code);
     let mut new_code = database.connect().expect("a connection");
-    let new = ["INSERT INTO till (id, total_cents) VALUES ($1, 100)", "UPDATE till SET total_cents = total_cents + 100 WHERE id = $1"]
-        .map(|sql| new_code.prepare(sql).expect(sql));
+    let new = [
+        "INSERT INTO till (id, total_cents) VALUES ($1, 100)",
+        "UPDATE till SET total_cents = total_cents + 100 WHERE id = $1",
+    ]
+    .map(|sql| new_code.prepare(sql).expect(sql));
     let mut next_new = 10_000_i64;
     let mut new_writes = |client: &mut Client| {
         for _ in 0..7 {
@@ -257,8 +294,13 @@ fn serializable_transactions_stay_serializable() {
         let id = stand.id;
         stand.run(&format!("INSERT INTO till (id, total_cents) VALUES ({id}, 100), ({id} + 1, 100)"));
         let mut other = stand.database.connect().expect("a connection");
-        let (own, set) = if stand.old_code { ("total", "total = total + 1") } else { ("total_cents", "total_cents = total_cents + 100") };
-        let begin = format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT sum({own}) FROM till WHERE id IN ({id}, {id} + 1)");
+        let (own, set) = if stand.old_code {
+            ("total", "total = total + 1")
+        } else {
+            ("total_cents", "total_cents = total_cents + 100")
+        };
+        let begin =
+            format!("BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT sum({own}) FROM till WHERE id IN ({id}, {id} + 1)");
         run(&mut other, &begin);
         stand.run("BEGIN ISOLATION LEVEL SERIALIZABLE");
         stand.run(&format!("SELECT sum(total_cents) FROM till WHERE id IN ({id}, {id} + 1)"));

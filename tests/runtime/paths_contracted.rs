@@ -35,20 +35,41 @@ fn everything_that_hangs_on_the_old_column_closes_the_gate_and_is_named() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
     let role = Role::new(&database, "reader");
-    run(&mut client, &format!("{TILL}; CREATE TABLE price (total numeric(12,2) PRIMARY KEY); INSERT INTO price SELECT total FROM till"));
+    run(
+        &mut client,
+        &format!(
+            "{TILL}; CREATE TABLE price (total numeric(12,2) PRIMARY KEY); INSERT INTO price SELECT total FROM till"
+        ),
+    );
     phases::carry(&MONEY, &mut client, Phase::Switch);
     let role = role.name();
     let grant = format!("GRANT SELECT (total), UPDATE (total) ON till TO {role}");
     let revoke = format!("REVOKE ALL (total) ON till FROM {role}");
     let hangers = [
         ("view sums", "CREATE VIEW sums AS SELECT sum(total) FROM till", "DROP VIEW sums"),
-        ("materialized view sums", "CREATE MATERIALIZED VIEW sums AS SELECT sum(total) FROM till", "DROP MATERIALIZED VIEW sums"),
+        (
+            "materialized view sums",
+            "CREATE MATERIALIZED VIEW sums AS SELECT sum(total) FROM till",
+            "DROP MATERIALIZED VIEW sums",
+        ),
         ("index by_total", "CREATE INDEX by_total ON till (id) INCLUDE (total)", "DROP INDEX by_total"),
         ("index rounded", "CREATE INDEX rounded ON till (round(total))", "DROP INDEX rounded"),
         ("index large", "CREATE INDEX large ON till (id) WHERE total > 100", "DROP INDEX large"),
-        ("constraint unique_total on table till", "ALTER TABLE till ADD CONSTRAINT unique_total UNIQUE (total)", "ALTER TABLE till DROP CONSTRAINT unique_total"),
-        ("constraint paid on table till", "ALTER TABLE till ADD CONSTRAINT paid CHECK (total >= 0)", "ALTER TABLE till DROP CONSTRAINT paid"),
-        ("constraint priced on table till", "ALTER TABLE till ADD CONSTRAINT priced FOREIGN KEY (total) REFERENCES price", "ALTER TABLE till DROP CONSTRAINT priced"),
+        (
+            "constraint unique_total on table till",
+            "ALTER TABLE till ADD CONSTRAINT unique_total UNIQUE (total)",
+            "ALTER TABLE till DROP CONSTRAINT unique_total",
+        ),
+        (
+            "constraint paid on table till",
+            "ALTER TABLE till ADD CONSTRAINT paid CHECK (total >= 0)",
+            "ALTER TABLE till DROP CONSTRAINT paid",
+        ),
+        (
+            "constraint priced on table till",
+            "ALTER TABLE till ADD CONSTRAINT priced FOREIGN KEY (total) REFERENCES price",
+            "ALTER TABLE till DROP CONSTRAINT priced",
+        ),
         ("policy cheap on table till", "CREATE POLICY cheap ON till USING (total < 5)", "DROP POLICY cheap ON till"),
         (
             "default value for column doubled of table till",
@@ -81,7 +102,8 @@ fn everything_that_hangs_on_the_old_column_closes_the_gate_and_is_named() {
         let objects: Vec<String> = named(&mut client).iter().map(plain).collect();
         assert!(objects.contains(&object.replace("public.", "")), "{object} is not in {objects:?}");
         // From the first report on, and not only at the gate.
-        let dependents = &database::migrator(MONEY.dual_write).status(&mut client).expect("a status").plans[0].dependents;
+        let dependents =
+            &database::migrator(MONEY.dual_write).status(&mut client).expect("a status").plans[0].dependents;
         assert_eq!(dependents.iter().map(plain).collect::<Vec<_>>(), objects);
         run(&mut client, take);
     }
@@ -100,7 +122,10 @@ fn what_is_made_on_the_retired_column_closes_the_gate_of_the_drop() {
     phases::carry(&MONEY, &mut client, Phase::Contract);
     run(&mut client, "CREATE VIEW last_look AS SELECT \"~total\" FROM till");
     let report = database::migrator(MONEY.contract).run(&mut client).expect("a run");
-    assert!(report.to_string().contains("view last_look") || report.to_string().contains("view public.last_look"), "{report}");
+    assert!(
+        report.to_string().contains("view last_look") || report.to_string().contains("view public.last_look"),
+        "{report}"
+    );
     run(&mut client, "DROP VIEW last_look");
     assert!(database::migrator(MONEY.contract).run(&mut client).expect("a run").is_complete());
 }
@@ -139,7 +164,9 @@ fn a_partition_that_hangs_something_on_the_old_column_closes_the_gate() {
 #[test]
 fn a_finished_plan_leaves_exactly_what_it_declares() {
     const PLAN: &Plan = &plans::sized::PLAN;
-    let table = |columns: &str| format!("CREATE TABLE till (id bigint PRIMARY KEY, factor integer NOT NULL, {columns}, CHECK (factor > 0))");
+    let table = |columns: &str| {
+        format!("CREATE TABLE till (id bigint PRIMARY KEY, factor integer NOT NULL, {columns}, CHECK (factor > 0))")
+    };
     let after = {
         let database = database::fresh();
         let mut client = database.connect().expect("a connection");

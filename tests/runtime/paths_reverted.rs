@@ -1,8 +1,8 @@
 //! A revert leaves the table as it was, with everything in it that was written since, and nothing of
 //! the library.
 
-use migrate::{Phase, Position};
 use migrate::testing::ScratchDatabase;
+use migrate::{Phase, Position};
 use postgres::Client;
 
 use crate::database;
@@ -37,7 +37,10 @@ fn furnish(client: &mut Client, role: &str) {
 
 /// What new code leaves behind, to be found in the old shape.
 fn write_new(client: &mut Client) {
-    run(client, "UPDATE till SET total_cents = 9999 WHERE id = 1; INSERT INTO till (id, total_cents) VALUES (1000, 1234); DELETE FROM till WHERE id = 3");
+    run(
+        client,
+        "UPDATE till SET total_cents = 9999 WHERE id = 1; INSERT INTO till (id, total_cents) VALUES (1000, 1234); DELETE FROM till WHERE id = 3",
+    );
 }
 
 fn written(client: &mut Client) -> Vec<String> {
@@ -77,14 +80,23 @@ fn a_revert_from_a_retired_column_leaves_the_catalog_as_it_was() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
     run(&mut client, TILL);
-    run(&mut client, "COMMENT ON COLUMN till.total IS 'in euro'; ALTER TABLE till ALTER COLUMN total SET STATISTICS 50");
+    run(
+        &mut client,
+        "COMMENT ON COLUMN till.total IS 'in euro'; ALTER TABLE till ALTER COLUMN total SET STATISTICS 50",
+    );
     let before = observed::schema(&mut client);
     phases::carry(&MONEY, &mut client, Phase::Switch);
     phases::carry(&MONEY, &mut client, Phase::Contract);
-    run(&mut client, "UPDATE till SET total_cents = 1234 WHERE id = 1001; INSERT INTO till (id, total_cents) VALUES (1, 99)");
+    run(
+        &mut client,
+        "UPDATE till SET total_cents = 1234 WHERE id = 1001; INSERT INTO till (id, total_cents) VALUES (1, 99)",
+    );
     database::migrator(MONEY.contract).revert(&mut client, "money").expect("a revert");
     assert_eq!(observed::schema(&mut client), before);
-    assert_eq!(observed::rows(&mut client, "SELECT id, total FROM till WHERE id IN (1, 1001) ORDER BY id"), ["1|0.99", "1001|12.34"]);
+    assert_eq!(
+        observed::rows(&mut client, "SELECT id, total FROM till WHERE id IN (1, 1001) ORDER BY id"),
+        ["1|0.99", "1001|12.34"]
+    );
 }
 
 #[test]
@@ -119,7 +131,11 @@ fn a_revert_that_would_take_somebody_elses_view_along_is_refused_whole() {
     run(&mut client, "CREATE VIEW cents AS SELECT total_cents FROM till");
     let migrator = database::migrator(MONEY.dual_write);
     let error = migrator.revert(&mut client, "money").expect_err("a view in the way").to_string();
-    assert!(error.contains("view public.cents depends on column total_cents") || error.contains("view cents depends on column total_cents"), "{error}");
+    assert!(
+        error.contains("view public.cents depends on column total_cents")
+            || error.contains("view cents depends on column total_cents"),
+        "{error}"
+    );
     // It still is what it was: both sides live.
     run(&mut client, "UPDATE till SET total_cents = 7 WHERE id = 1001");
     assert_eq!(observed::rows(&mut client, "SELECT total FROM till WHERE id = 1001"), ["0.07"]);
@@ -152,7 +168,11 @@ fn a_partitioned_table_and_a_family_come_back_as_they_were() {
             run(&mut client, "UPDATE till SET total_cents = total_cents + 1");
             database::migrator(MONEY.contract).revert(&mut client, "money").expect("a revert");
             assert_eq!(observed::schema(&mut client), before, "{last}");
-            assert_eq!(observed::value(&mut client, "SELECT count(*) FROM till WHERE total <> id + 0.01"), "0", "{last}");
+            assert_eq!(
+                observed::value(&mut client, "SELECT count(*) FROM till WHERE total <> id + 0.01"),
+                "0",
+                "{last}"
+            );
         }
     }
 }

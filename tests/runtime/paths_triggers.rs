@@ -18,14 +18,26 @@ fn trigger(table: &str, name: &str, when: &str, body: &str) -> String {
 fn a_trigger_that_changes_the_old_column_is_followed_by_the_new_one() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
-    run(&mut client, "CREATE TABLE person (id bigint PRIMARY KEY, nick text, note text); INSERT INTO person VALUES (1, 'Ann')");
-    run(&mut client, &trigger("person", "lowered", "BEFORE INSERT OR UPDATE", "BEGIN NEW.nick := lower(NEW.nick); RETURN NEW; END"));
+    run(
+        &mut client,
+        "CREATE TABLE person (id bigint PRIMARY KEY, nick text, note text); INSERT INTO person VALUES (1, 'Ann')",
+    );
+    run(
+        &mut client,
+        &trigger("person", "lowered", "BEFORE INSERT OR UPDATE", "BEGIN NEW.nick := lower(NEW.nick); RETURN NEW; END"),
+    );
     for phase in [Phase::DualWrite, Phase::Switch] {
         phases::carry(&NAMES, &mut client, phase);
-        run(&mut client, "DELETE FROM person WHERE id > 1; INSERT INTO person (id, nick) VALUES (2, 'Bob'); UPDATE person SET nick = 'BEN' WHERE id = 2");
+        run(
+            &mut client,
+            "DELETE FROM person WHERE id > 1; INSERT INTO person (id, nick) VALUES (2, 'Bob'); UPDATE person SET nick = 'BEN' WHERE id = 2",
+        );
         assert_eq!(observed::rows(&mut client, "SELECT nick, nickname FROM person WHERE id = 2"), ["ben|ben"]);
         // A writer of the new column passes that trigger by, and reads back what it wrote.
-        run(&mut client, "INSERT INTO person (id, nickname) VALUES (3, 'Cid'); UPDATE person SET nickname = 'DI' WHERE id = 2");
+        run(
+            &mut client,
+            "INSERT INTO person (id, nickname) VALUES (3, 'Cid'); UPDATE person SET nickname = 'DI' WHERE id = 2",
+        );
         assert_eq!(observed::rows(&mut client, "SELECT nickname FROM person WHERE id > 1 ORDER BY id"), ["DI", "Cid"]);
         assert_eq!(observed::rows(&mut client, "SELECT * FROM person WHERE nick <> nickname"), [""; 0]);
     }
@@ -33,11 +45,14 @@ fn a_trigger_that_changes_the_old_column_is_followed_by_the_new_one() {
 
 #[test]
 fn a_trigger_that_stamps_an_unrelated_column_changes_neither_side() {
-    let stamp = trigger("till", "stamped", "BEFORE UPDATE", "BEGIN NEW.extra := coalesce(OLD.extra, 0) + 1; RETURN NEW; END");
+    let stamp =
+        trigger("till", "stamped", "BEFORE UPDATE", "BEGIN NEW.extra := coalesce(OLD.extra, 0) + 1; RETURN NEW; END");
     in_every_phase(&MONEY, &format!("{TILL}; {stamp}"), |stand| {
         let id = stand.id;
         stand.run(&format!("INSERT INTO till (id, total_cents) VALUES ({id}, 125)"));
-        stand.run(&format!("UPDATE till SET note = 'n' WHERE id = {id}; UPDATE till SET total_cents = 130 WHERE id = {id}"));
+        stand.run(&format!(
+            "UPDATE till SET note = 'n' WHERE id = {id}; UPDATE till SET total_cents = 130 WHERE id = {id}"
+        ));
         assert_eq!(stand.till(id), "1.30|130");
         if stand.old_code {
             stand.run(&format!("UPDATE till SET total = 1.4 WHERE id = {id}"));
@@ -50,7 +65,12 @@ fn a_trigger_that_stamps_an_unrelated_column_changes_neither_side() {
 
 #[test]
 fn a_trigger_after_the_row_sees_both_sides() {
-    let log = trigger("till", "logged", "AFTER INSERT OR UPDATE", "BEGIN INSERT INTO seen SELECT to_jsonb(NEW); RETURN NULL; END");
+    let log = trigger(
+        "till",
+        "logged",
+        "AFTER INSERT OR UPDATE",
+        "BEGIN INSERT INTO seen SELECT to_jsonb(NEW); RETURN NULL; END",
+    );
     let prepare = format!("{TILL}; CREATE TABLE seen (r jsonb); {log}");
     in_every_phase(&MONEY, &prepare, |stand| {
         let id = stand.id;
@@ -67,7 +87,15 @@ fn a_trigger_on_the_old_column_closes_the_gate_of_contract() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
     run(&mut client, TILL);
-    run(&mut client, &trigger("till", "counted", "BEFORE UPDATE OF total", "BEGIN NEW.extra := coalesce(NEW.extra, 0) + 1; RETURN NEW; END"));
+    run(
+        &mut client,
+        &trigger(
+            "till",
+            "counted",
+            "BEFORE UPDATE OF total",
+            "BEGIN NEW.extra := coalesce(NEW.extra, 0) + 1; RETURN NEW; END",
+        ),
+    );
     phases::carry(&MONEY, &mut client, Phase::Switch);
     run(&mut client, "UPDATE till SET total = 1 WHERE id = 1001");
     assert_eq!(observed::rows(&mut client, "SELECT extra, total_cents FROM till WHERE id = 1001"), ["1|100"]);
@@ -82,11 +110,21 @@ fn a_runner_that_is_no_superuser_fills_through_the_users_triggers() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
     let runner = Role::new(&database, "runner");
-    run(&mut client, "CREATE TABLE person (id bigint PRIMARY KEY, nick text); INSERT INTO person SELECT g, 'Ann' || g FROM generate_series(1, 500) g");
-    run(&mut client, &trigger("person", "lowered", "BEFORE INSERT OR UPDATE", "BEGIN NEW.nick := lower(NEW.nick); RETURN NEW; END"));
     run(
         &mut client,
-        &format!("ALTER TABLE person OWNER TO {0}; GRANT CREATE ON DATABASE {1} TO {0}", runner.name(), database.name()),
+        "CREATE TABLE person (id bigint PRIMARY KEY, nick text); INSERT INTO person SELECT g, 'Ann' || g FROM generate_series(1, 500) g",
+    );
+    run(
+        &mut client,
+        &trigger("person", "lowered", "BEFORE INSERT OR UPDATE", "BEGIN NEW.nick := lower(NEW.nick); RETURN NEW; END"),
+    );
+    run(
+        &mut client,
+        &format!(
+            "ALTER TABLE person OWNER TO {0}; GRANT CREATE ON DATABASE {1} TO {0}",
+            runner.name(),
+            database.name()
+        ),
     );
     let mut session = runner.connect(&database);
     phases::carry(&NAMES, &mut session, Phase::DualWrite);

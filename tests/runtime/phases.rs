@@ -38,8 +38,11 @@ pub const MONEY: Subject = Subject {
 };
 
 /// `person`: a text gets another name.
-pub const NAMES: Subject =
-    Subject { dual_write: &dual_write::names::PLAN, contract: &contract::names::PLAN, apart: "nickname IS DISTINCT FROM {old}" };
+pub const NAMES: Subject = Subject {
+    dual_write: &dual_write::names::PLAN,
+    contract: &contract::names::PLAN,
+    apart: "nickname IS DISTINCT FROM {old}",
+};
 
 /// A table for [`MONEY`].
 pub const TILL: &str = "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL, note text, extra integer); \
@@ -108,7 +111,8 @@ pub fn in_every_phase(subject: &Subject, prepare: &str, mut check: impl FnMut(&m
 /// Carries a plan to the end of a phase; `Contract` is the retired column here, not the dropped one.
 pub fn carry(subject: &Subject, client: &mut Client, phase: Phase) {
     if phase != Phase::Contract {
-        let report = database::migrator(subject.dual_write).advance(client, subject.dual_write, phase).expect("an advance");
+        let report =
+            database::migrator(subject.dual_write).advance(client, subject.dual_write, phase).expect("an advance");
         assert!(report.is_complete(), "{report}");
         return;
     }

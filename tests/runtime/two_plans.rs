@@ -62,13 +62,20 @@ fn three_shapes(client: &mut Client, first_id: i64) {
         run(client, &format!("INSERT INTO item (id, {column}) VALUES ({id}, {inserted})"));
         assert_eq!(item(client, id), ["1.25|125|125"], "inserted as {column}");
         for row in first_id..=id {
-            run(client, &format!("UPDATE item SET {column} = {updated} WHERE id = {row}; UPDATE item SET other = 1 WHERE id = {row}"));
+            run(
+                client,
+                &format!(
+                    "UPDATE item SET {column} = {updated} WHERE id = {row}; UPDATE item SET other = 1 WHERE id = {row}"
+                ),
+            );
             assert_eq!(item(client, row), ["2.50|250|250"], "{column} of {row} updated");
             run(client, &format!("UPDATE item SET {column} = {inserted} WHERE id = {row}"));
         }
         run(
             client,
-            &format!("INSERT INTO item (id, {column}) VALUES ({id}, {updated}) ON CONFLICT (id) DO UPDATE SET {column} = excluded.{column}"),
+            &format!(
+                "INSERT INTO item (id, {column}) VALUES ({id}, {updated}) ON CONFLICT (id) DO UPDATE SET {column} = excluded.{column}"
+            ),
         );
         assert_eq!(item(client, id), ["2.50|250|250"], "{column} upserted");
         run(client, &format!("UPDATE item SET {column} = {inserted} WHERE id = {id}"));
@@ -76,7 +83,8 @@ fn three_shapes(client: &mut Client, first_id: i64) {
 }
 
 fn agree(client: &mut Client) {
-    let apart = "SELECT * FROM item WHERE cents IS DISTINCT FROM round(price * 100) OR shown IS DISTINCT FROM cents::text";
+    let apart =
+        "SELECT * FROM item WHERE cents IS DISTINCT FROM round(price * 100) OR shown IS DISTINCT FROM cents::text";
     assert_eq!(observed::rows(client, apart), [""; 0]);
 }
 
@@ -90,9 +98,17 @@ fn plans_on_independent_columns_go_their_own_ways() {
     complete(migrator.run(&mut client));
     let write = |client: &mut Client, id: i64| {
         run(client, &format!("INSERT INTO item (id, price, remark) VALUES ({id}, 1, 'a'), ({id} + 1, 2, 'b')"));
-        run(client, &format!("UPDATE item SET cents = 300, note = 'c' WHERE id = {id}; UPDATE item SET price = 4 WHERE id = {id} + 1"));
+        run(
+            client,
+            &format!(
+                "UPDATE item SET cents = 300, note = 'c' WHERE id = {id}; UPDATE item SET price = 4 WHERE id = {id} + 1"
+            ),
+        );
         assert_eq!(
-            observed::rows(client, &format!("SELECT price, cents, note, remark FROM item WHERE id IN ({id}, {id} + 1) ORDER BY id")),
+            observed::rows(
+                client,
+                &format!("SELECT price, cents, note, remark FROM item WHERE id IN ({id}, {id} + 1) ORDER BY id")
+            ),
             ["3.00|300|c|c", "4.00|400|b|b"]
         );
     };
@@ -118,8 +134,14 @@ fn of_plans_on_independent_columns_one_can_be_finished_before_the_other() {
     let report = complete(migrator(&ONE_READY).run(&mut client));
     let positions: Vec<Position> = report.plans.iter().map(|plan| plan.position).collect();
     assert_eq!(positions, [Position::After(Phase::DualWrite), Position::Finished]);
-    run(&mut client, "INSERT INTO item (id, cents, remark) VALUES (1, 150, 'a'); UPDATE item SET price = 2 WHERE id = 1001");
-    assert_eq!(observed::rows(&mut client, "SELECT price, cents, remark FROM item WHERE id IN (1, 1001) ORDER BY id"), ["1.50|150|a", "2.00|200|n1001"]);
+    run(
+        &mut client,
+        "INSERT INTO item (id, cents, remark) VALUES (1, 150, 'a'); UPDATE item SET price = 2 WHERE id = 1001",
+    );
+    assert_eq!(
+        observed::rows(&mut client, "SELECT price, cents, remark FROM item WHERE id IN (1, 1001) ORDER BY id"),
+        ["1.50|150|a", "2.00|200|n1001"]
+    );
     complete(migrator(&BESIDE_CONTRACTED).run(&mut client));
     assert_eq!(observed::value(&mut client, "SELECT count(*) FROM pg_trigger WHERE tgname LIKE '~%'"), "0");
 }
@@ -131,7 +153,8 @@ fn in_a_chain_a_write_of_any_shape_reaches_the_other_two() {
     run(&mut client, ITEM);
     let migrator = migrator(&CHAIN);
     let report = complete(migrator.run(&mut client));
-    let done: Vec<&str> = report.plans.iter().flat_map(|plan| plan.done.iter().map(|(step, _)| step.as_str())).collect();
+    let done: Vec<&str> =
+        report.plans.iter().flat_map(|plan| plan.done.iter().map(|(step, _)| step.as_str())).collect();
     assert_eq!(done.iter().filter(|step| **step == "expand public.item").count(), 2, "in order, in one run: {done:?}");
     agree(&mut client);
     three_shapes(&mut client, 1);
@@ -142,7 +165,8 @@ fn in_a_chain_a_write_of_any_shape_reaches_the_other_two() {
     migrator.revert_to(&mut client, "first", Phase::DualWrite).expect("a switch back");
     three_shapes(&mut client, 31);
     agree(&mut client);
-    let conflicts: Vec<u64> = migrator.status(&mut client).expect("a status").plans.iter().map(|plan| plan.conflicts).collect();
+    let conflicts: Vec<u64> =
+        migrator.status(&mut client).expect("a status").plans.iter().map(|plan| plan.conflicts).collect();
     assert_eq!(conflicts, [0, 0], "no statement wrote two shapes");
 }
 
@@ -181,12 +205,21 @@ fn the_later_plan_of_a_chain_contracts_after_the_earlier_one() {
     // The earlier one goes to its end while the later one is switched: two shapes are left, in sync.
     static EARLIER_READY: Migrations = migrate::migrations![contract::first, dual_write::second];
     complete(migrator(&EARLIER_READY).run(&mut client));
-    run(&mut client, "INSERT INTO item (id, cents) VALUES (51, 5); INSERT INTO item (id, shown) VALUES (52, '6'); UPDATE item SET shown = '8' WHERE id = 51");
-    assert_eq!(observed::rows(&mut client, "SELECT cents, shown FROM item WHERE id IN (51, 52) ORDER BY id"), ["8|8", "6|6"]);
+    run(
+        &mut client,
+        "INSERT INTO item (id, cents) VALUES (51, 5); INSERT INTO item (id, shown) VALUES (52, '6'); UPDATE item SET shown = '8' WHERE id = 51",
+    );
+    assert_eq!(
+        observed::rows(&mut client, "SELECT cents, shown FROM item WHERE id IN (51, 52) ORDER BY id"),
+        ["8|8", "6|6"]
+    );
     assert_eq!(refused(&mut client, "SELECT price FROM item"), "42703");
     let report = complete(migrator(&CHAIN_CONTRACTED).run(&mut client));
     assert!(report.plans.iter().all(|plan| plan.position == Position::Finished), "{report}");
-    assert_eq!(observed::value(&mut client, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace"), "0");
+    assert_eq!(
+        observed::value(&mut client, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace"),
+        "0"
+    );
     let columns = "SELECT string_agg(attname, ' ') FROM pg_attribute WHERE attrelid = 'item'::regclass AND attnum > 0 AND NOT attisdropped";
     assert_eq!(observed::value(&mut client, columns), "id note other shown");
 }
@@ -254,4 +287,38 @@ fn the_later_plan_waits_for_a_default_that_the_earlier_one_has_yet_to_set() {
     assert!(report.plans.iter().all(|plan| plan.position == Position::Finished), "{report}");
     run(&mut client, "INSERT INTO item (id) VALUES (2)");
     assert_eq!(observed::rows(&mut client, "SELECT shown FROM item WHERE id < 3"), ["7", "7"]);
+}
+
+#[test]
+fn a_default_of_the_oldest_shape_does_not_count_against_a_writer_of_the_newest() {
+    mod defaulted {
+        migrate::plan! { pub mod first; stage dual_write; table item (id: bigint) {
+            price: numeric(12, 2) not null default 1 => cents: bigint not null { up round(price * 100)::bigint; down cents / 100.0; }
+        } }
+        migrate::plan! { pub mod second; stage dual_write; table item (id: bigint) {
+            cents: bigint not null => shown: text not null { up cents::text; down shown::bigint; }
+        } }
+    }
+    static DEFAULTED: Migrations = migrate::migrations![defaulted::first, defaulted::second];
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    run(&mut client, ITEM);
+    run(&mut client, "ALTER TABLE item ALTER COLUMN price SET DEFAULT 1");
+    let migrator = migrator(&DEFAULTED);
+    complete(migrator.run(&mut client));
+    for phase in [Phase::DualWrite, Phase::Switch] {
+        for plan in DEFAULTED.plans() {
+            complete(migrator.advance(&mut client, plan, phase));
+        }
+        run(
+            &mut client,
+            "DELETE FROM item WHERE id < 10; INSERT INTO item (id, shown) VALUES (1, '250'); INSERT INTO item (id) VALUES (2)",
+        );
+        assert_eq!(
+            (item(&mut client, 1), item(&mut client, 2)),
+            (vec!["2.50|250|250".to_owned()], vec!["1.00|100|100".to_owned()])
+        );
+        three_shapes(&mut client, 3);
+    }
+    assert!(migrator.status(&mut client).expect("a status").plans.iter().all(|plan| plan.conflicts == 0));
 }

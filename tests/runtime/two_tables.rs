@@ -78,14 +78,26 @@ fn a_contract_drops_the_old_columns_of_both_tables() {
     run(&mut client, TABLES);
     for phase in [Phase::Switch, Phase::Contract] {
         phases::carry(&BOTH, &mut client, phase);
-        run(&mut client, "UPDATE basket SET total_cents = total_cents + 1; UPDATE shop.line SET price_cents = price_cents + 1, remark = 'm'");
+        run(
+            &mut client,
+            "UPDATE basket SET total_cents = total_cents + 1; UPDATE shop.line SET price_cents = price_cents + 1, remark = 'm'",
+        );
     }
-    assert_eq!(observed::rows(&mut client, "SELECT \"~total\", \"~price\", \"~note\" FROM basket JOIN shop.line USING (id) WHERE id = 7"), ["7.02|7.02|m"]);
+    assert_eq!(
+        observed::rows(
+            &mut client,
+            "SELECT \"~total\", \"~price\", \"~note\" FROM basket JOIN shop.line USING (id) WHERE id = 7"
+        ),
+        ["7.02|7.02|m"]
+    );
     let report = database::migrator(BOTH.contract).run(&mut client).expect("a run");
     assert_eq!(report.plans[0].position, Position::Finished, "{report}");
     let left = "SELECT count(*) FROM pg_attribute WHERE attrelid IN ('basket'::regclass, 'shop.line'::regclass) AND NOT attisdropped AND attname ~ '~|total$|price$|note'";
     assert_eq!(observed::value(&mut client, left), "0");
-    assert_eq!(observed::value(&mut client, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace"), "0");
+    assert_eq!(
+        observed::value(&mut client, "SELECT count(*) FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace"),
+        "0"
+    );
 }
 
 #[test]
@@ -101,7 +113,10 @@ fn a_revert_takes_both_tables_back() {
         run(&mut client, "UPDATE basket SET total_cents = 1; UPDATE shop.line SET price_cents = 2, remark = 'm'");
         database::migrator(BOTH.contract).revert(&mut client, "both").expect("a revert");
         assert_eq!(observed::schema(&mut client), before, "{last}");
-        assert_eq!(observed::rows(&mut client, "SELECT DISTINCT total, price, note FROM basket JOIN shop.line USING (id)"), ["0.01|0.02|m"]);
+        assert_eq!(
+            observed::rows(&mut client, "SELECT DISTINCT total, price, note FROM basket JOIN shop.line USING (id)"),
+            ["0.01|0.02|m"]
+        );
     }
 }
 
@@ -169,5 +184,8 @@ fn two_tables_whose_longest_names_differ_in_the_last_byte_do_not_meet() {
     migrator.release(&mut client, "long_names").expect("a release");
     let report = migrator.run(&mut client).expect("a run");
     assert_eq!(report.plans[0].position, Position::Finished, "{report}");
-    assert_eq!(observed::rows(&mut client, &format!("SELECT total_cents, {n} FROM {t}_a JOIN {t}_b USING (id)")), ["250|b"]);
+    assert_eq!(
+        observed::rows(&mut client, &format!("SELECT total_cents, {n} FROM {t}_a JOIN {t}_b USING (id)")),
+        ["250|b"]
+    );
 }

@@ -1,7 +1,7 @@
 //! Plans and their tables as the database knows them.
 
 use migrate_plan::ident::Qualified;
-use migrate_plan::sync::{self, Fragment, OldName};
+use migrate_plan::sync::{self, Fragment, Standing};
 use migrate_plan::{Phase, Plan, Side};
 use postgres::error::SqlState;
 use postgres::types::Type;
@@ -37,8 +37,10 @@ pub(crate) enum Status {
 pub(crate) enum Shape {
     /// Nothing.
     Absent,
-    /// Both sides, under their own names.
+    /// Both sides, under their own names; what does not convert leaves the new one empty.
     Live,
+    /// Both sides; what does not convert is refused.
+    Strict,
     /// Both sides, the old columns under their retired names.
     Retired,
 }
@@ -48,6 +50,7 @@ impl Shape {
         match self {
             Shape::Absent => "absent",
             Shape::Live => "live",
+            Shape::Strict => "strict",
             Shape::Retired => "retired",
         }
     }
@@ -97,7 +100,7 @@ pub(crate) fn by_name(client: &mut impl GenericClient, name: &str) -> Result<Opt
 
 /// The side to use for a plan, as every role may ask: `Old` where nothing has started. One round trip.
 pub(crate) fn side(client: &mut impl GenericClient, name: &str) -> Result<Side, Error> {
-    let sql = "SELECT side FROM migrate.plan WHERE name = $1";
+    let sql = "SELECT side FROM migrate.plan WHERE name OPERATOR(pg_catalog.=) $1";
     match client.query_typed(sql, &[(&name, Type::TEXT)]) {
         Ok(rows) => Ok(rows.first().and_then(|row| side_of(row.get(0))).unwrap_or(Side::Old)),
         // No plan has ever started here.
@@ -151,6 +154,7 @@ pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<T
                 relation: row.get(3),
                 shape: match shape.as_str() {
                     "live" => Shape::Live,
+                    "strict" => Shape::Strict,
                     "retired" => Shape::Retired,
                     _ => Shape::Absent,
                 },
@@ -206,7 +210,7 @@ fn insert_table(
     table: &migrate_plan::plan::Table,
     relation: u32,
 ) -> Result<(), Error> {
-    let fragments: Vec<Fragment<'_>> = table.lenses.iter().map(|lens| Fragment::new(lens, OldName::Live)).collect();
+    let fragments: Vec<Fragment<'_>> = table.lenses.iter().map(|lens| Fragment::new(lens, Standing::Lenient)).collect();
     let all = |sql: &dyn Fn(&Fragment<'_>) -> String, between: &str| -> String {
         fragments.iter().map(sql).collect::<Vec<_>>().join(between)
     };
@@ -235,9 +239,11 @@ fn insert_table(
             ],
         )
         .doing("journaling a table")?;
-    for (shape, old_name) in [(Shape::Live, OldName::Live), (Shape::Retired, OldName::Retired)] {
+    let standings =
+        [(Shape::Live, Standing::Lenient), (Shape::Strict, Standing::Strict), (Shape::Retired, Standing::Retired)];
+    for (shape, standing) in standings {
         for side in [Side::Old, Side::New] {
-            for (number, part) in sync::parts(name, &table.lenses, old_name, side).into_iter().enumerate() {
+            for (number, part) in sync::parts(name, &table.lenses, standing, side).into_iter().enumerate() {
                 client
                     .execute(
                         "INSERT INTO migrate.part (plan, place, number, shape, side, block, descent, update_condition, \

@@ -30,7 +30,7 @@ CREATE TABLE migrate.plan_table (
     schema_name text NOT NULL,
     table_name text NOT NULL,
     relation oid NOT NULL,
-    shape text NOT NULL DEFAULT 'absent' CHECK (shape IN ('absent', 'live', 'retired')),
+    shape text NOT NULL DEFAULT 'absent' CHECK (shape IN ('absent', 'live', 'strict', 'retired')),
     old_columns text[] NOT NULL,
     new_columns text[] NOT NULL,
     -- SQL of the jobs: what fills a row, which rows are not filled, which rows disagree.

@@ -49,7 +49,9 @@ fn lock_of(word: &str) -> Option<LockMode> {
 
 fn sync_of(word: &str) -> Option<SyncChange> {
     use SyncChange as S;
-    [S::Keep, S::Install, S::Remove, S::Retire, S::Unretire].into_iter().find(|change| change.as_str() == word)
+    [S::Keep, S::Install, S::Tighten, S::Loosen, S::Remove, S::Retire, S::Unretire]
+        .into_iter()
+        .find(|change| change.as_str() == word)
 }
 
 #[cfg(test)]

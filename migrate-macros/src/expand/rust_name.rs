@@ -33,9 +33,21 @@ impl RustNames {
 
 /// `Total_Amount` for `Total Amount`.
 fn cleaned(text: &str) -> String {
-    let mut clean: String = text.chars().map(|c| if c.is_alphanumeric() || c == '_' { c } else { '_' }).collect();
-    if !clean.starts_with(|c: char| c.is_alphabetic() || c == '_') || clean == "_" {
+    let clean = started(text, |c| c.is_alphanumeric() || c == '_');
+    // Not every letter and digit of Unicode can stand in an identifier.
+    let valid = clean.is_ascii() || syn::parse_str::<Ident>(&clean).is_ok();
+    if valid { clean } else { started(text, |c| c.is_ascii_alphanumeric() || c == '_') }
+}
+
+/// The characters that are kept, with something before them that can begin an identifier.
+fn started(text: &str, keep: impl Fn(char) -> bool) -> String {
+    let mut clean: String = text.chars().map(|c| if keep(c) { c } else { '_' }).collect();
+    if !clean.starts_with(|c: char| c.is_alphabetic() || c == '_') {
         clean.insert(0, '_');
+    }
+    // `_` alone declares no name, and these cannot even be raw.
+    if matches!(clean.as_str(), "_" | "self" | "Self" | "super" | "crate") {
+        clean.push('_');
     }
     clean
 }
@@ -48,24 +60,37 @@ const KEYWORDS: [&str; 48] = [
     "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// The text as an identifier; raw where it is a key word, and with a `_` where it cannot even be that.
+/// The text as an identifier, raw where it is a key word.
 fn identifier(text: &str, place: Place) -> Ident {
-    let span = place.start;
-    if matches!(text, "self" | "Self" | "super" | "crate") {
-        return Ident::new(&format!("{text}_"), span);
-    }
-    if text.is_ascii() {
-        return if KEYWORDS.contains(&text) { Ident::new_raw(text, span) } else { Ident::new(text, span) };
-    }
-    // Letters of `is_alphanumeric` are not all letters of Rust's identifiers.
-    match syn::parse_str::<Ident>(text) {
-        Ok(_) => Ident::new(text, span),
-        Err(_) => match syn::parse_str::<Ident>(&format!("r#{text}")) {
-            Ok(_) => Ident::new_raw(text, span),
-            Err(_) => {
-                let ascii: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
-                Ident::new(&format!("_{ascii}"), span)
-            }
-        },
+    if KEYWORDS.contains(&text) { Ident::new_raw(text, place.start) } else { Ident::new(text, place.start) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_gets_an_identifier_of_its_own() {
+        let mut names = RustNames::default();
+        let mut of = |text: &str| {
+            let span = Place::of(proc_macro2::Span::call_site());
+            names.of(&Name { text: text.to_owned(), span }).to_string()
+        };
+        for (text, expected) in [
+            ("total", "total"),
+            ("Total Amount", "Total_Amount"),
+            ("Total-Amount", "Total_Amount_2"),
+            ("2nd", "_2nd"),
+            ("type", "r#type"),
+            ("self", "self_"),
+            ("self_", "self__2"),
+            ("größe", "größe"),
+            ("²", "__"),
+            ("", "___2"),
+            ("_", "___3"),
+            ("~x", "_x"),
+        ] {
+            assert_eq!(of(text), expected, "{text:?}");
+        }
     }
 }

@@ -133,7 +133,7 @@ fn noise_never_panics() {
 #[test]
 fn deep_nesting_is_an_error_and_no_overflow() {
     let deep = |open: &str, close: &str| {
-        let expression = format!("{}x{}", open.repeat(2000), close.repeat(2000));
+        let expression = format!("{}x{}", open.repeat(1000), close.repeat(1000));
         let plan = format!(
             "migrate; mod p; stage dual_write; table t {{ x: text => y: text {{ up {expression}; down y; }} }}"
         );

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::INSERTING;
-use super::fragment::Fragment;
+use super::fragment::{Fragment, Standing};
 use crate::ident::{literal, own, quote};
 use crate::plan::Side;
 
@@ -155,9 +155,10 @@ impl Block<'_> {
             format!("PERFORM pg_catalog.nextval({}::pg_catalog.regclass);\n", literal(&own(&lens.conflicts)));
         match self.authority {
             // `up_value` is null where the conversion failed, as in `derive_new`.
-            Side::Old => {
+            Side::Old if self.is_lenient() => {
                 let _ = writeln!(conflict, "{} := up_value;", self.fragment.n("NEW"));
             }
+            Side::Old => conflict.push_str(&self.derive_new()),
             Side::New => conflict.push_str(&self.derive_old()),
         }
         match not_supplied {
@@ -173,15 +174,22 @@ impl Block<'_> {
         text
     }
 
-    /// N from O. Before the switch a value that does not convert leaves N empty, so that no write of the
-    /// old application ever fails because of a plan; the row is reported and closes the gate. After it
-    /// the new side must hold every value, so the error reaches the writer.
+    /// N from O. While rows are being filled, a value that does not convert leaves N empty, so that no
+    /// write of the old application fails because of a plan; the row is reported and closes the gate.
+    /// After that nobody would fill it, so the error reaches the writer.
     fn derive_new(&self) -> String {
         let n = self.fragment.n("NEW");
-        match self.authority {
-            Side::Old => format!("{}{n} := up_value;\n", self.try_up()),
-            Side::New => format!("{n} := {};\n", self.fragment.up("NEW")),
+        if self.is_lenient() {
+            format!("{}{n} := up_value;\n", self.try_up())
+        } else {
+            format!("{n} := {};\n", self.fragment.up("NEW"))
         }
+    }
+
+    /// Whether a failed conversion leaves N empty. One that cannot fail needs no care either way.
+    fn is_lenient(&self) -> bool {
+        let open = self.fragment.standing == Standing::Lenient && self.authority == Side::Old;
+        open && self.fragment.lens.up.can_fail
     }
 
     /// O from N. A value that the old side cannot hold is refused: to drop it would be silent.
@@ -191,10 +199,8 @@ impl Block<'_> {
 
     /// The same after `up_value` has held another value.
     fn derive_new_again(&self) -> String {
-        match self.authority {
-            Side::Old if self.fragment.lens.up.can_fail => format!("up_value := NULL;\n{}", self.derive_new()),
-            _ => self.derive_new(),
-        }
+        let forget = if self.is_lenient() { "up_value := NULL;\n" } else { "" };
+        format!("{forget}{}", self.derive_new())
     }
 
     fn try_up(&self) -> String {

@@ -8,20 +8,23 @@ use crate::ident::{literal, retired};
 use crate::lens::{Lens, field};
 use crate::plan::Side;
 
-/// Which of its two names the old column has.
+/// How a lens stands on its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OldName {
-    /// Its own.
-    Live,
-    /// The one it was retired to.
+pub enum Standing {
+    /// While rows are being filled: a value that `up` does not convert leaves the new column empty, and is
+    /// found by the backfill.
+    Lenient,
+    /// From then on: what `up` does not convert is refused.
+    Strict,
+    /// Strict, with the old column under its retired name.
     Retired,
 }
 
-impl OldName {
-    fn of(self, lens: &Lens) -> String {
+impl Standing {
+    fn old_name(self, lens: &Lens) -> String {
         match self {
-            OldName::Live => lens.old.column.to_string(),
-            OldName::Retired => retired(&lens.old.column),
+            Standing::Lenient | Standing::Strict => lens.old.column.to_string(),
+            Standing::Retired => retired(&lens.old.column),
         }
     }
 }
@@ -29,14 +32,15 @@ impl OldName {
 /// A lens in SQL: what the composed function and triggers of a table are put together from.
 pub struct Fragment<'a> {
     pub(super) lens: &'a Lens,
+    pub(super) standing: Standing,
     /// The old column's name as it is now.
     pub(super) old: String,
 }
 
 impl<'a> Fragment<'a> {
-    /// The SQL of `lens` while its old column has this name.
-    pub fn new(lens: &'a Lens, name: OldName) -> Fragment<'a> {
-        Fragment { lens, old: name.of(lens) }
+    /// The SQL of `lens` as it stands.
+    pub fn new(lens: &'a Lens, standing: Standing) -> Fragment<'a> {
+        Fragment { lens, standing, old: standing.old_name(lens) }
     }
 
     fn rename(&self) -> impl Fn(&str) -> String + '_ {

@@ -174,12 +174,14 @@ fn random_interleavings_leave_what_the_model_says() {
     let mut statements = 0;
     for at in 0..configs::all().len() {
         let database = database::fresh();
-        let mut runner = TestRunner::new(Runs { cases, failure_persistence: None, max_shrink_iters: 200, ..Runs::default() });
+        let mut runner =
+            TestRunner::new(Runs { cases, failure_persistence: None, max_shrink_iters: 200, ..Runs::default() });
         let (counted, answers) = (std::cell::Cell::new(0), Answers::default());
         let outcome = runner.run(&case(), |case| {
             let config = configs::all().swap_remove(at);
             let name = config.name;
-            let ran = check(&database, config, &answers, &case).map_err(|error| TestCaseError::fail(format!("{name}: {error}")))?;
+            let ran = check(&database, config, &answers, &case)
+                .map_err(|error| TestCaseError::fail(format!("{name}: {error}")))?;
             counted.set(counted.get() + ran);
             Ok(())
         });

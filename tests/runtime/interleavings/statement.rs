@@ -9,18 +9,47 @@ pub const ROWS: i64 = 6;
 #[derive(Clone, Debug)]
 pub enum Statement {
     /// `INSERT`, or `COPY`; each column given or left out.
-    Insert { id: i64, old: Option<usize>, new: Option<usize>, context: usize, by_copy: bool },
+    Insert {
+        id: i64,
+        old: Option<usize>,
+        new: Option<usize>,
+        context: usize,
+        by_copy: bool,
+    },
     /// `UPDATE` of any set of columns; `other` is one that no side reads.
-    Update { id: i64, old: Option<usize>, new: Option<usize>, context: Option<usize>, other: bool },
+    Update {
+        id: i64,
+        old: Option<usize>,
+        new: Option<usize>,
+        context: Option<usize>,
+        other: bool,
+    },
     /// `INSERT … ON CONFLICT DO UPDATE` with one side.
-    Upsert { id: i64, side: bool, value: usize, context: usize },
+    Upsert {
+        id: i64,
+        side: bool,
+        value: usize,
+        context: usize,
+    },
     /// `MERGE` with one side, where the server has it.
-    Merge { id: i64, side: bool, value: usize, context: usize },
+    Merge {
+        id: i64,
+        side: bool,
+        value: usize,
+        context: usize,
+    },
     /// The row goes to the other partition.
-    Move { id: i64 },
+    Move {
+        id: i64,
+    },
     /// A key that rows refer to changes: `ON UPDATE CASCADE`.
-    Cascade { from: usize, to: usize },
-    Delete { id: i64 },
+    Cascade {
+        from: usize,
+        to: usize,
+    },
+    Delete {
+        id: i64,
+    },
 }
 
 /// What happens next.
@@ -78,6 +107,6 @@ fn action() -> impl Strategy<Value = Action> {
 }
 
 pub fn case() -> impl Strategy<Value = Case> {
-    (any::<bool>(), prop::collection::vec(action(), 20..60)).prop_map(|(partitioned, actions)| Case { partitioned, actions })
+    (any::<bool>(), prop::collection::vec(action(), 20..60))
+        .prop_map(|(partitioned, actions)| Case { partitioned, actions })
 }
-

@@ -17,6 +17,9 @@ pub struct Stored {
     pub part: i32,
 }
 
+/// The table, by key.
+pub type Rows = BTreeMap<i64, Stored>;
+
 /// The table as it must be, and the connections that make and watch it.
 pub struct World {
     pub config: Config,
@@ -25,7 +28,7 @@ pub struct World {
     /// For the conversions of the model.
     pub conversions: Client,
     pub answers: Answers,
-    pub rows: BTreeMap<i64, Stored>,
+    pub rows: Rows,
     pub place: Place,
     pub enforced: bool,
     pub partitioned: bool,
@@ -59,6 +62,7 @@ impl World {
         let mut model = Model::new(&mut self.conversions, &self.config, &self.answers);
         model.authority = if self.place == Place::Switched { Side::New } else { Side::Old };
         model.enforced = self.enforced;
+        model.strict = self.enforced;
         ask(&model)
     }
 
@@ -92,7 +96,10 @@ impl World {
             (Ok(rows), Ok(())) => self.rows = rows,
             (Err(Refused), Err(_)) => {}
             (expected, outcome) => {
-                return Err(format!("{statement:?}\n  {sql}\n  expected {expected:?}\n  got {outcome:?}\n  rows {:?}", self.rows));
+                return Err(format!(
+                    "{statement:?}\n  {sql}\n  expected {expected:?}\n  got {outcome:?}\n  rows {:?}",
+                    self.rows
+                ));
             }
         }
         self.compare(&format!("{statement:?}: {sql}"))
@@ -113,7 +120,7 @@ impl World {
     }
 
     /// The SQL of a statement, and the table it must leave; nothing where it makes no sense now.
-    fn expected(&mut self, statement: &Statement) -> Option<(String, Result<BTreeMap<i64, Stored>, Refused>)> {
+    fn expected(&mut self, statement: &Statement) -> Option<(String, Result<Rows, Refused>)> {
         let both = self.place != Place::Before;
         match statement {
             Statement::Insert { id, old, new, context, by_copy } => {
@@ -147,7 +154,10 @@ impl World {
                     sets.push("other = coalesce(other, 0) + 1".to_owned());
                 }
                 let row = self.updated(&before.row, old.as_ref(), new.as_ref(), context.as_ref());
-                Some((format!("UPDATE public.item SET {} WHERE id = {id}", sets.join(", ")), self.with(*id, before.part, row)))
+                Some((
+                    format!("UPDATE public.item SET {} WHERE id = {id}", sets.join(", ")),
+                    self.with(*id, before.part, row),
+                ))
             }
             Statement::Upsert { id, side, value, context } => {
                 let side = if *side && both { Side::New } else { Side::Old };
@@ -263,7 +273,7 @@ impl World {
     }
 
     /// The rows with one changed; a foreign key may refuse it.
-    fn with(&self, id: i64, part: i32, row: Result<Row, Refused>) -> Result<BTreeMap<i64, Stored>, Refused> {
+    fn with(&self, id: i64, part: i32, row: Result<Row, Refused>) -> Result<Rows, Refused> {
         let row = row?;
         if self.config.references && row.old.as_ref().is_some_and(|key| !self.parents.contains(key)) {
             return Err(Refused);
@@ -284,7 +294,8 @@ impl World {
             .map_err(|error| format!("{sql}: {error:?}"))?
             .into_iter()
             .map(|row| {
-                let stored = Stored { row: Row { old: row.get(1), new: row.get(2), context: row.get(3) }, part: row.get(4) };
+                let stored =
+                    Stored { row: Row { old: row.get(1), new: row.get(2), context: row.get(3) }, part: row.get(4) };
                 (row.get(0), stored)
             })
             .collect();
@@ -330,4 +341,3 @@ impl World {
 fn text(value: &Value) -> String {
     value.as_ref().map_or("NULL".to_owned(), |text| format!("'{text}'"))
 }
-

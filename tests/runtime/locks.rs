@@ -1,0 +1,80 @@
+//! A table that a long transaction holds: the runner asks for nothing that others would have to wait
+//! behind, says who holds it, and goes on when it is free.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use migrate::{Error, Event, Settings};
+
+use crate::database;
+
+mod dual_write {
+    migrate::plan! { pub mod money; stage dual_write;
+        table till (id: bigint) {
+            total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; }
+        }
+    }
+}
+
+const TABLE: &str = "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); \
+                     INSERT INTO till SELECT g, g FROM generate_series(1, 100) g";
+
+#[test]
+fn a_long_reader_is_waited_for_without_a_request_that_others_queue_behind() {
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    client.batch_execute(TABLE).expect("a table");
+    let mut reader = database.connect().expect("a connection");
+    reader.batch_execute("SET application_name = 'report'; BEGIN; SELECT count(*) FROM till").expect("a reader");
+    let told = Arc::new(AtomicU32::new(0));
+    let runner = {
+        let told = Arc::clone(&told);
+        let migrator = database::migrator(&dual_write::money::PLAN).observe(move |event| {
+            if let Event::LockWaited { blockers, .. } = event {
+                assert!(blockers.iter().any(|blocker| blocker.application == "report"), "{blockers:?}");
+                told.fetch_add(1, Ordering::SeqCst);
+            }
+        });
+        thread::spawn(move || migrator.run(&mut client))
+    };
+    // Until the runner has told of its wait twice, which takes it two seconds, nobody ever sees a lock
+    // that is not granted, and reads and writes of the table go through.
+    let mut watcher = database.connect().expect("a connection");
+    let mut looks = 0;
+    while told.load(Ordering::SeqCst) < 2 {
+        let waiting: i64 = watcher
+            .query_one("SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation'", &[])
+            .expect("a look")
+            .get(0);
+        assert_eq!(waiting, 0, "somebody waits for a table lock");
+        watcher.batch_execute("UPDATE till SET total = total + 1 WHERE id = 1").expect("a write");
+        looks += 1;
+    }
+    assert!(looks > 50, "only {looks} looks");
+    reader.batch_execute("COMMIT").expect("the reader's end");
+    let report = runner.join().expect("the runner").expect("a run");
+    assert!(report.is_complete(), "{report}");
+}
+
+#[test]
+fn a_table_that_never_comes_free_is_given_up_with_the_name_of_its_holder() {
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    client.batch_execute(TABLE).expect("a table");
+    let mut reader = database.connect().expect("a connection");
+    reader.batch_execute("SET application_name = 'report'; BEGIN; SELECT count(*) FROM till").expect("a reader");
+    let mut settings = Settings::default();
+    settings.lock_deadline = Duration::from_millis(400);
+    let migrator = database::migrator(&dual_write::money::PLAN).settings(settings);
+    let error = migrator.run(&mut client).expect_err("no lock");
+    assert!(matches!(error, Error::LockNotAvailable { .. }), "{error}");
+    for word in ["till", "ACCESS EXCLUSIVE", "report", "idle in transaction"] {
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    // Nothing is half done, and the next run goes on.
+    reader.batch_execute("COMMIT").expect("the reader's end");
+    let report = migrator.run(&mut client).expect("a run");
+    assert!(report.is_complete(), "{report}");
+}
