@@ -60,7 +60,7 @@ pub enum Error {
 
     /// A plan that has started was edited.
     #[error(
-        "plan `{plan}` has started in this database with another declaration:\n{difference}  nothing was changed; put the declaration back, or revert the plan and start it under a new name"
+        "plan `{plan}` has started in this database with another declaration:\n{difference}  nothing was changed; put the declaration back; a further change is a plan of its own, and a plan that is not finished can be reverted first"
     )]
     PlanEdited {
         /// The plan.

@@ -73,7 +73,8 @@ impl Migrator {
     }
 
     /// Carries one plan on to the end of `phase`, as an operator's decision: up to `switch` whatever the
-    /// build's stage is, since code at `stage dual_write` asks which [`side`](Migrator::side) to use. It
+    /// build's stage is, since code at `stage dual_write` asks which [`side`](Migrator::side) to use. The
+    /// other plans of the program go to their stages, as in [`run`](Migrator::run). It
     /// also ends a hold that an earlier [`revert_to`](Migrator::revert_to) has set.
     ///
     /// # Errors

@@ -142,11 +142,15 @@ fn zoned(ty: &Type) -> bool {
     ty.builtin().is_some_and(|builtin| builtin.name.ends_with("with time zone"))
 }
 
-/// Whether a cast reads the session's zone or money format.
+/// Whether a cast reads the session's zone, its money format, or how it prints.
 fn why_cast(from: &Type, to: &str) -> Option<Reason> {
     let source = from.builtin()?;
     if source.category == Category::Money || to == "money" {
         return (source.name != to).then_some(Reason::Money);
+    }
+    let to_text = matches!(to, "text" | "character varying" | "character" | "bpchar");
+    if to_text && matches!(source.name, "real" | "double precision" | "interval" | "bytea") {
+        return Some(Reason::Printing);
     }
     let of_time = |name: &str| name.starts_with("time") || name == "date";
     let target_is_zoned = to.ends_with("with time zone");

@@ -21,6 +21,8 @@ pub enum Reason {
     Configuration,
     /// It reads `lc_monetary`.
     Money,
+    /// It reads how the session prints such values, though PostgreSQL calls it immutable.
+    Printing,
     /// PostgreSQL calls it stable, for another reason.
     Stable,
     /// PostgreSQL calls it volatile, for another reason.
@@ -40,6 +42,10 @@ impl Reason {
             Reason::Zone => "say the zone before it: `x at time zone \"UTC\"`",
             Reason::Configuration => "name the configuration: `to_tsvector(\"english\", x)`",
             Reason::Money => "convert a column of type `money` by hand, where one locale is sure",
+            Reason::Printing => {
+                "print it in a way of its own: `x::numeric::text` for a float, `extract(epoch from x)` for an \
+                 interval, `encode(x, \"hex\")` for bytes"
+            }
             Reason::Rows => "take one element, as `x[1]`, or keep the array",
             Reason::Format => "put the text together from `extract(…)` and `lpad(…)`, or cast to a type and back",
             Reason::Aggregate | Reason::Window => "use the columns of one row",
@@ -61,6 +67,10 @@ impl fmt::Display for Reason {
             Reason::Format => "PostgreSQL calls it stable, not immutable: it reads the session's locale and `TimeZone`",
             Reason::Configuration => "its value depends on the session's `default_text_search_config`",
             Reason::Money => "its value depends on the session's `lc_monetary`",
+            Reason::Printing => {
+                "its value depends on how the session prints such values (`extra_float_digits`, `IntervalStyle`, \
+                 `bytea_output`)"
+            }
             Reason::Stable => {
                 "PostgreSQL calls it stable, not immutable: it reads the session's settings or the catalog"
             }
