@@ -113,3 +113,8 @@ pub mod __private {
     pub use migrate_plan::{List, Lock, Plan, Stage, Step};
     pub use std::option::Option::{None, Some};
 }
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;
