@@ -72,7 +72,8 @@ fn everything_that_hangs_on_the_old_column_closes_the_gate_and_is_named() {
         ),
         ("policy cheap on table till", "CREATE POLICY cheap ON till USING (total < 5)", "DROP POLICY cheap ON till"),
         (
-            "default value for column doubled of table till",
+            // PostgreSQL 15 says "default value for" before it.
+            "column doubled of table till",
             "ALTER TABLE till ADD COLUMN doubled numeric GENERATED ALWAYS AS (total * 2) STORED",
             "ALTER TABLE till DROP COLUMN doubled",
         ),
@@ -100,7 +101,8 @@ fn everything_that_hangs_on_the_old_column_closes_the_gate_and_is_named() {
     for (object, make, take) in hangers {
         run(&mut client, make);
         let objects: Vec<String> = named(&mut client).iter().map(plain).collect();
-        assert!(objects.contains(&object.replace("public.", "")), "{object} is not in {objects:?}");
+        let expected = object.replace("public.", "");
+        assert!(objects.iter().any(|found| found.ends_with(&expected)), "{object} is not in {objects:?}");
         // From the first report on, and not only at the gate.
         let dependents =
             &database::migrator(MONEY.dual_write).status(&mut client).expect("a status").plans[0].dependents;

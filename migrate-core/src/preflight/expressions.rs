@@ -75,18 +75,22 @@ fn accepted(
 /// The functions that the tried conversion calls, each with the roles that write the table and may not
 /// call it: their writes would fail.
 fn executable(transaction: &mut Transaction<'_>, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    // A generated column's dependencies are its default's; before PostgreSQL 15 they are the column's own.
     let rows = transaction
         .query(
             "SELECT DISTINCT f.oid::regprocedure::text, pg_catalog.pg_get_userbyid(g.grantee)::text \
              FROM pg_catalog.pg_depend d \
-             JOIN pg_catalog.pg_attrdef e ON d.classid = 'pg_catalog.pg_attrdef'::regclass AND e.oid = d.objid \
              JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::regclass AND f.oid = d.refobjid \
              JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass($2) \
              CROSS JOIN LATERAL ( \
                  SELECT grantee, privilege_type FROM pg_catalog.aclexplode(c.relacl) \
                  UNION SELECT x.grantee, x.privilege_type FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x \
                  WHERE a.attrelid = c.oid) g \
-             WHERE e.adrelid = pg_catalog.to_regclass($1) AND g.privilege_type IN ('INSERT', 'UPDATE') AND g.grantee <> 0 \
+             WHERE (d.classid, d.objid) IN ( \
+                     SELECT 'pg_catalog.pg_attrdef'::regclass::oid, e.oid FROM pg_catalog.pg_attrdef e \
+                     WHERE e.adrelid = pg_catalog.to_regclass($1) \
+                     UNION SELECT 'pg_catalog.pg_class'::regclass::oid, pg_catalog.to_regclass($1)::oid) \
+               AND g.privilege_type IN ('INSERT', 'UPDATE') AND g.grantee <> 0 \
                AND NOT pg_catalog.has_function_privilege(g.grantee, f.oid, 'EXECUTE') \
              ORDER BY 1, 2",
             &[&probe_table(), &table.qualified().to_string()],
