@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use migrate_plan::{Phase, Plan, Work};
+use migrate_plan::{Phase, Plan, SyncChange, Work};
 use postgres::Client;
 
 use crate::database::Doing;
@@ -106,6 +106,10 @@ impl Drive<'_> {
         }
         if let Some(phase) = ordered {
             self.end_hold(client, &mut row, phase)?;
+        }
+        if row.held_at == Some(None) {
+            // On its way back: a revert that was ended early is to be ended by another, not undone.
+            return self.summary(client, &row, Vec::new(), vec![Closed::Held { at: None }]);
         }
         self.reconcile(client, &row)?;
         let limit = self.limit(&row, ordered);
@@ -220,10 +224,10 @@ impl Drive<'_> {
         let steps = state::steps(client, row.id)?;
         for done in steps.iter().filter(|step| step.state == StepState::Done) {
             // Later steps move what earlier ones made: a retired column, a check that became a flag.
-            let superseded = steps.iter().any(|later| {
-                later.number > done.number && later.state == StepState::Done && later.phase == Phase::Contract
-            }) || done.name.starts_with("require ")
-                || done.name.starts_with("prove ");
+            let superseded =
+                steps.iter().any(|later| {
+                    later.number > done.number && later.state == StepState::Done && later.phase == Phase::Contract
+                }) || matches!(done.work, Work::Statement(_) | Work::Transaction { sync: SyncChange::Tighten, .. });
             if !superseded && !step::probe(client, done)? {
                 return Err(Error::Drift { plan: row.name.clone(), step: done.name.clone() });
             }

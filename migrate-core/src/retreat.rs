@@ -1,12 +1,12 @@
 //! Takes a plan back.
 
-use migrate_plan::{Phase, Side, Work};
+use migrate_plan::{Phase, Side, SyncChange, Work};
 use postgres::Client;
 
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
-use crate::state::{self, Entry, PlanRow, Shape, Status, StepState};
+use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
 use crate::{job, step};
 
 /// Undoes every step after `phase`, newest first, and holds the plan there; all of them where it is
@@ -55,13 +55,18 @@ fn require_agreement(migrator: &Migrator, client: &mut Client, row: &PlanRow) ->
     Ok(())
 }
 
+/// Whether a step is past the point of no return once it is done.
+fn drops(step: &JournalStep) -> bool {
+    matches!(step.work, Work::Transaction { sync: SyncChange::Remove, .. })
+}
+
 fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) -> Result<(), Error> {
     let refuse = |why: String| Err(Error::NotRevertible { plan: row.name.clone(), why });
     if row.status == Status::Finished {
         return refuse("it is finished, and its old columns are gone".to_owned());
     }
     let steps = state::steps(client, row.id)?;
-    if let Some(drop) = steps.iter().find(|step| step.state == StepState::Done && step.name.starts_with("drop ")) {
+    if let Some(drop) = steps.iter().find(|step| step.state == StepState::Done && drops(step)) {
         return refuse(format!("step `{}` is done, and what it dropped is gone; run it to its end", drop.name));
     }
     if phase.is_some() {

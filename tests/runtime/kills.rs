@@ -8,7 +8,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use migrate::{Event, Migrator, Phase, Position};
+use migrate::{Closed, Event, Migrator, Phase, Position};
 use postgres::{Client, NoTls};
 
 use crate::database;
@@ -147,6 +147,16 @@ fn journaled_once(client: &mut Client) {
     assert!(twice.is_empty(), "a step was done twice");
 }
 
+/// A service that starts between the kill and the next revert does not take the plan forward again.
+fn stays_on_its_way_back(client: &mut Client, kills: usize) {
+    let left = "SELECT count(*) FROM migrate.step WHERE state <> 'pending'";
+    let before: i64 = client.query_one(left, &[]).expect("the journal").get(0);
+    let report = database::migrator(&contract::money::PLAN).run(client).expect("a run");
+    assert!(matches!(report.plans[0].closed[..], [Closed::Held { at: None, .. }]), "kill {kills}: {report}");
+    let after: i64 = client.query_one(left, &[]).expect("the journal").get(0);
+    assert_eq!(after, before, "kill {kills}");
+}
+
 fn every_kill(errand: Errand, prepare: impl Fn(&mut Client)) -> usize {
     // The undisturbed run says what the end is.
     let database = database::fresh();
@@ -165,6 +175,9 @@ fn every_kill(errand: Errand, prepare: impl Fn(&mut Client)) -> usize {
         }
         kills += 1;
         // The server may still be finding out that its client is gone; the leader's lock is waited for.
+        if errand == Errand::Back {
+            stays_on_its_way_back(&mut client, kills);
+        }
         errand.run(&database::migrator(&contract::money::PLAN), &mut client);
         assert_eq!(contents(&mut client), rows, "{errand:?}, kill {kills}");
         assert_eq!(catalog(&mut client), shape, "{errand:?}, kill {kills}");
