@@ -2,42 +2,12 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Expr, IsTest, Kind, Negated, Operator, Quantifier};
+use super::{Expr, IsTest, Kind, Level, Negated, Operator, Quantifier};
 use crate::ident::{literal, quote};
-
-/// How tightly a form binds; PostgreSQL's table of operator precedence, loosest first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Or,
-    And,
-    Not,
-    Is,
-    Compare,
-    Between,
-    Other,
-    Add,
-    Multiply,
-    Power,
-    TimeZone,
-    Sign,
-    Subscript,
-    Cast,
-    Atom,
-}
-
-fn symbol_level(symbol: &str) -> Level {
-    match symbol {
-        "<" | ">" | "=" | "<=" | ">=" | "<>" => Level::Compare,
-        "+" | "-" => Level::Add,
-        "*" | "/" | "%" => Level::Multiply,
-        "^" => Level::Power,
-        _ => Level::Other,
-    }
-}
 
 /// Whether the operator compares two values.
 pub(super) fn is_comparison(symbol: &str) -> bool {
-    symbol_level(symbol) == Level::Compare
+    Level::of(symbol) == Level::Compare
 }
 
 fn level<S>(expr: &Expr<S>) -> Level {
@@ -47,12 +17,12 @@ fn level<S>(expr: &Expr<S>) -> Level {
             Operator::And => Level::And,
             Operator::Like(_) | Operator::ILike(_) | Operator::Similar(_) => Level::Between,
             Operator::Distinct(_) => Level::Is,
-            Operator::Symbol(symbol) => symbol_level(symbol),
+            Operator::Symbol(symbol) => Level::of(symbol),
         },
         Kind::Not(_) => Level::Not,
         Kind::Is(..) => Level::Is,
         Kind::Between(..) | Kind::In(..) => Level::Between,
-        Kind::Quantified(_, symbol, ..) => symbol_level(symbol),
+        Kind::Quantified(_, symbol, ..) => Level::of(symbol),
         Kind::Prefix(symbol, _) if symbol == "-" || symbol == "+" => Level::Sign,
         Kind::Prefix(..) => Level::Other,
         Kind::AtTimeZone(..) => Level::TimeZone,

@@ -9,64 +9,13 @@ mod literal;
 mod postfix;
 mod refused;
 
-use migrate_plan::expr::{Expr, Kind};
+use migrate_plan::expr::{Expr, Kind, Level};
 
 use super::{Parsed, Parser, Reported};
 use crate::place::Place;
 
 /// A node of an expression with its place.
 type Node = Expr<Place>;
-
-/// How tightly a form binds, loosest first (PostgreSQL's documentation, 4.1.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Or,
-    And,
-    Not,
-    Is,
-    Compare,
-    Between,
-    Other,
-    Add,
-    Multiply,
-    Power,
-    TimeZone,
-    Sign,
-    Subscript,
-    Cast,
-}
-
-impl Level {
-    /// The level of an operator made of characters.
-    fn of(symbol: &str) -> Level {
-        match symbol {
-            "<" | ">" | "=" | "<=" | ">=" | "<>" => Level::Compare,
-            "+" | "-" => Level::Add,
-            "*" | "/" | "%" => Level::Multiply,
-            "^" => Level::Power,
-            _ => Level::Other,
-        }
-    }
-
-    /// The next tighter one: what the right operand of a left-associative operator needs.
-    fn tighter(self) -> Level {
-        match self {
-            Level::Or => Level::And,
-            Level::And => Level::Not,
-            Level::Not => Level::Is,
-            Level::Is => Level::Compare,
-            Level::Compare => Level::Between,
-            Level::Between => Level::Other,
-            Level::Other => Level::Add,
-            Level::Add => Level::Multiply,
-            Level::Multiply => Level::Power,
-            Level::Power => Level::TimeZone,
-            Level::TimeZone => Level::Sign,
-            Level::Sign => Level::Subscript,
-            Level::Subscript | Level::Cast => Level::Cast,
-        }
-    }
-}
 
 /// How deep expressions may be nested, so that the compiler's stack holds.
 const DEEPEST: usize = 100;
