@@ -177,7 +177,10 @@ impl fmt::Display for Closed {
             }
             Closed::Unfinished { plan } => write!(f, "plan `{plan}`, which this one builds on, is not finished"),
             Closed::Held { at: Some(phase) } => write!(f, "an operator holds it at {phase}; release it to go on"),
-            Closed::Held { at: None } => write!(f, "an operator has reverted it; release it to start again, or revert it once more where that was cut short"),
+            Closed::Held { at: None } => write!(
+                f,
+                "an operator has reverted it; release it to start again, or revert it once more where that was cut short"
+            ),
         }
     }
 }
