@@ -103,15 +103,8 @@ macro_rules! migrations {
 /// What the code that [`plan!`] makes needs, and nobody else.
 #[doc(hidden)]
 pub mod __private {
-    pub use std::borrow::Cow::Borrowed as B;
-
     pub use migrate_macros::plan;
-    pub use migrate_plan::lens::{Context, Conversion, Lens, Shape};
-    pub use migrate_plan::plan::{Declared, Table};
-    pub use migrate_plan::types::Image::*;
-    pub use migrate_plan::{Held::*, LockMode::*, Phase::*, Side::*, SyncChange::*, Work::*};
-    pub use migrate_plan::{List, Lock, Plan, Stage, Step};
-    pub use std::option::Option::{None, Some};
+    pub use migrate_plan::{Outline, Plan, Stage, TableOutline};
 }
 
 /// The examples of the README compile.

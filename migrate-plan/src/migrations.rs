@@ -1,9 +1,6 @@
 //! An ordered set of plans, and what must hold between them.
 
-use std::borrow::Cow;
-
-use crate::lens::Lens;
-use crate::plan::{List, Plan, Side, Table, Text};
+use crate::plan::{Plan, Side, TableOutline};
 
 /// The plans of a program.
 #[derive(Debug)]
@@ -25,8 +22,8 @@ impl Migrations {
         while later < plans.len() {
             let mut earlier = 0;
             while earlier < later {
-                if same(&plans[earlier].name, &plans[later].name) {
-                    fail(&["two plans are named `", text(&plans[later].name), "`"]);
+                if equal(plans[earlier].outline().name, plans[later].outline().name) {
+                    fail(&["two plans are named `", plans[later].outline().name, "`"]);
                 }
                 earlier += 1;
             }
@@ -46,16 +43,16 @@ impl Migrations {
     }
 }
 
-/// Holds each lens of the plan at `place` against the plans around it.
+/// Holds each change of the plan at `place` against the plans around it.
 #[track_caller]
 const fn check_plan(plans: &[&'static Plan], place: usize) {
-    let tables = slice(&plans[place].tables);
+    let tables = plans[place].outline().tables;
     let mut t = 0;
     while t < tables.len() {
-        let lenses = slice(&tables[t].lenses);
+        let changes = tables[t].changes;
         let mut l = 0;
-        while l < lenses.len() {
-            check_lens(plans, place, &tables[t], &lenses[l]);
+        while l < changes.len() {
+            check_change(plans, place, &tables[t], changes[l]);
             l += 1;
         }
         t += 1;
@@ -63,16 +60,19 @@ const fn check_plan(plans: &[&'static Plan], place: usize) {
 }
 
 #[track_caller]
-const fn check_lens(plans: &[&'static Plan], place: usize, table: &Table, lens: &Lens) {
-    let name = text(&plans[place].name);
-    let old = text(&lens.old.column);
-    let new = text(&lens.new.column);
+const fn check_change(
+    plans: &[&'static Plan],
+    place: usize,
+    table: &TableOutline,
+    (old, new): (&'static str, &'static str),
+) {
+    let name = plans[place].outline().name;
     let mut earlier = place;
     // Whether a plan in between has brought the old column back, or taken the new name's holder away.
     let (mut old_is_back, mut new_is_free) = (false, false);
     while earlier > 0 {
         earlier -= 1;
-        let other = text(&plans[earlier].name);
+        let other = plans[earlier].outline().name;
         if adds(plans[earlier], table, old) {
             old_is_back = true;
         }
@@ -89,7 +89,7 @@ const fn check_lens(plans: &[&'static Plan], place: usize, table: &Table, lens: 
     let mut later = place + 1;
     while later < plans.len() {
         if adds(plans[later], table, old) && !builds_on(plans, later, place, table, old) {
-            let other = text(&plans[later].name);
+            let other = plans[later].outline().name;
             fail(&["the plan `", name, "` replaces `", old, "` and must come after `", other, "`, which adds it"]);
         }
         later += 1;
@@ -98,51 +98,61 @@ const fn check_lens(plans: &[&'static Plan], place: usize, table: &Table, lens: 
 
 /// Whether the column that the plan at `later` makes `column` from comes, in one or more plans, from
 /// one that the plan at `place` added: then the plans stand in order, and a name is used again.
-const fn builds_on(plans: &[&'static Plan], later: usize, place: usize, table: &Table, column: &str) -> bool {
-    let mut source = match lens_that_adds(plans[later], table, column) {
-        Some(lens) => text(&lens.old.column),
+const fn builds_on(plans: &[&'static Plan], later: usize, place: usize, table: &TableOutline, column: &str) -> bool {
+    let mut source = match change_that_adds(plans[later], table, column) {
+        Some((old, _)) => old,
         None => return false,
     };
     let mut at = later;
     while at > place {
         at -= 1;
-        if let Some(lens) = lens_that_adds(plans[at], table, source) {
+        if let Some((old, _)) = change_that_adds(plans[at], table, source) {
             if at == place {
                 return true;
             }
-            source = text(&lens.old.column);
+            source = old;
         }
     }
     false
 }
 
-const fn adds(plan: &'static Plan, table: &Table, column: &str) -> bool {
-    lens_that_adds(plan, table, column).is_some()
+const fn adds(plan: &'static Plan, table: &TableOutline, column: &str) -> bool {
+    change_that_adds(plan, table, column).is_some()
 }
 
-const fn lens_that_adds(plan: &'static Plan, table: &Table, column: &str) -> Option<&'static Lens> {
+const fn change_that_adds(
+    plan: &'static Plan,
+    table: &TableOutline,
+    column: &str,
+) -> Option<(&'static str, &'static str)> {
     find(plan, table, column, Side::New)
 }
 
-const fn replaces(plan: &'static Plan, table: &Table, column: &str) -> bool {
+const fn replaces(plan: &'static Plan, table: &TableOutline, column: &str) -> bool {
     find(plan, table, column, Side::Old).is_some()
 }
 
-/// The lens of `plan` on the same table whose column on this side is `column`.
-const fn find(plan: &'static Plan, table: &Table, column: &str, side: Side) -> Option<&'static Lens> {
-    let tables = slice(&plan.tables);
+/// The change of `plan` on the same table whose column on this side is `column`.
+const fn find(
+    plan: &'static Plan,
+    table: &TableOutline,
+    column: &str,
+    side: Side,
+) -> Option<(&'static str, &'static str)> {
+    let tables = plan.outline().tables;
     let mut t = 0;
     while t < tables.len() {
-        if same(&tables[t].schema, &table.schema) && same(&tables[t].name, &table.name) {
-            let lenses = slice(&tables[t].lenses);
+        if equal(tables[t].schema, table.schema) && equal(tables[t].name, table.name) {
+            let changes = tables[t].changes;
             let mut l = 0;
-            while l < lenses.len() {
-                let shape = match side {
-                    Side::Old => &lenses[l].old,
-                    Side::New => &lenses[l].new,
+            while l < changes.len() {
+                let (old, new) = changes[l];
+                let name = match side {
+                    Side::Old => old,
+                    Side::New => new,
                 };
-                if equal(text(&shape.column), column) {
-                    return Some(&lenses[l]);
+                if equal(name, column) {
+                    return Some((old, new));
                 }
                 l += 1;
             }
@@ -150,24 +160,6 @@ const fn find(plan: &'static Plan, table: &Table, column: &str, side: Side) -> O
         t += 1;
     }
     None
-}
-
-const fn text(text: &Text) -> &str {
-    match text {
-        Cow::Borrowed(text) => text,
-        Cow::Owned(text) => text.as_str(),
-    }
-}
-
-const fn slice<T: Clone>(list: &List<T>) -> &[T] {
-    match list {
-        Cow::Borrowed(list) => list,
-        Cow::Owned(list) => list.as_slice(),
-    }
-}
-
-const fn same(a: &Text, b: &Text) -> bool {
-    equal(text(a), text(b))
 }
 
 const fn equal(a: &str, b: &str) -> bool {
@@ -212,24 +204,14 @@ const fn fail(parts: &[&str]) -> ! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::declaration::{Change, Column, Declaration, Name, Table as DeclaredTable};
-    use crate::plan::Stage;
-    use crate::types::Type;
-
-    fn name(text: &str) -> Name<()> {
-        Name { text: text.to_owned(), span: () }
-    }
-
-    fn column(text: &str) -> Column<()> {
-        Column { name: name(text), ty: Type::named("integer"), ty_span: (), not_null: true, default: None }
-    }
+    use crate::plan::{Outline, Stage};
 
     /// A plan that replaces `old` by `new` in the table `t`.
-    fn plan(plan: &str, old: &str, new: &str) -> &'static Plan {
-        let change = Change { old: column(old), new: column(new), up: None, down: None };
-        let table = DeclaredTable { schema: None, name: name("t"), context: Vec::new(), changes: vec![change] };
-        let declaration = Declaration { name: name(plan), stage: Stage::DualWrite, tables: vec![table] };
-        Box::leak(Box::new(crate::plan(&declaration)))
+    fn plan(name: &'static str, old: &'static str, new: &'static str) -> &'static Plan {
+        let table =
+            TableOutline { schema: "public", name: "t", reads: &[], changes: Box::leak(Box::new([(old, new)])) };
+        let outline = Outline { name, stage: Stage::DualWrite, tables: Box::leak(Box::new([table])) };
+        Box::leak(Box::new(Plan::new(outline, "")))
     }
 
     fn message(plans: &[&'static Plan]) -> Option<String> {
