@@ -43,7 +43,7 @@ fn module(root: &Ident, source: &Source, plan: &Plan, page: &str) -> TokenStream
         #attributes
         #[doc = ""]
         #[doc = #page]
-        #[allow(dead_code, non_snake_case, non_upper_case_globals, unreachable_pub)]
+        #[allow(dead_code, non_snake_case, non_upper_case_globals, unexpected_cfgs, unreachable_pub)]
         #visibility mod #module {
             #[doc = #about]
             pub static PLAN: #root::Plan = {
