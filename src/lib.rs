@@ -95,8 +95,8 @@ macro_rules! plan {
 /// ```
 #[macro_export]
 macro_rules! migrations {
-    ($($($plan:ident)::+),* $(,)?) => {
-        $crate::Migrations::new(&[$(&$($plan)::+::PLAN),*])
+    ($($plans:tt)*) => {
+        $crate::__private::migrations! { $crate; $($plans)* }
     };
 }
 
@@ -105,12 +105,12 @@ macro_rules! migrations {
 pub mod __private {
     pub use std::borrow::Cow::Borrowed as B;
 
-    pub use migrate_macros::plan;
+    pub use migrate_macros::{migrations, plan};
     pub use migrate_plan::lens::{Context, Conversion, Lens, Shape};
     pub use migrate_plan::plan::{Declared, Table};
     pub use migrate_plan::types::Image::*;
     pub use migrate_plan::{Held::*, LockMode::*, Phase::*, Side::*, SyncChange::*, Work::*};
-    pub use migrate_plan::{List, Lock, Plan, Stage, Step};
+    pub use migrate_plan::{List, Lock, Locked, Plan, Stage, Step};
     pub use std::option::Option::{None, Some};
 }
 

@@ -10,6 +10,7 @@ pub mod declaration;
 pub mod expr;
 pub mod ident;
 pub mod lens;
+pub mod lock;
 mod migrations;
 pub mod plan;
 mod planner;
@@ -18,6 +19,6 @@ pub mod sync;
 pub mod types;
 
 pub use column::Column;
-pub use migrations::Migrations;
+pub use migrations::{Locked, Migrations};
 pub use plan::{Held, List, Lock, LockMode, Phase, Plan, Side, Stage, Step, SyncChange, Text, Work};
 pub use planner::plan;
