@@ -95,16 +95,17 @@ macro_rules! plan {
 /// ```
 #[macro_export]
 macro_rules! migrations {
-    ($($($plan:ident)::+),* $(,)?) => {
-        $crate::Migrations::new(&[$(&$($plan)::+::PLAN),*])
+    ($($plans:tt)*) => {
+        $crate::__private::migrations! { $crate; $($plans)* }
     };
 }
 
 /// What the code that [`plan!`] makes needs, and nobody else.
 #[doc(hidden)]
 pub mod __private {
-    pub use migrate_macros::plan;
-    pub use migrate_plan::{Outline, Plan, Stage, TableOutline};
+    pub use migrate_macros::{migrations, plan};
+    pub use migrate_plan::{Locked, Outline, Plan, Planned, Stage, TableOutline};
+    pub use std::sync::OnceLock;
 }
 
 /// The examples of the README compile.

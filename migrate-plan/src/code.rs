@@ -9,21 +9,25 @@
 use std::fmt::Write;
 
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Declared, Planned, Side, Stage, Table, Text};
+use crate::plan::{Declared, Outline, Planned, Side, Table, Text};
 use crate::step::{LockMode, Step, StepKind, SyncChange, Work};
 use crate::types::Image;
 
-/// The plan as a text constant.
+/// What a plan's outline does not say of it, as a text constant.
 pub fn encode(plan: &Planned) -> String {
+    let Planned { name: _, stage: _, declaration: _, tables, steps } = plan;
     let mut out = String::new();
-    plan.write(&mut out);
+    tables.write(&mut out);
+    steps.write(&mut out);
     out
 }
 
-/// The plan that a text constant holds; nothing where it is none.
-pub(crate) fn decode(data: &'static str) -> Option<Planned> {
+/// The plan of an outline and a text constant; nothing where the text is none.
+pub(crate) fn decode(outline: &Outline, data: &'static str) -> Option<Planned> {
     let mut reader = Reader { rest: data };
-    let plan = Planned::read(&mut reader)?;
+    let (tables, steps) = (Code::read(&mut reader)?, Code::read(&mut reader)?);
+    let Outline { name, stage, declaration, tables: _ } = *outline;
+    let plan = Planned { name: name.into(), stage, declaration: declaration.into(), tables, steps };
     reader.rest.is_empty().then_some(plan)
 }
 
@@ -130,7 +134,6 @@ macro_rules! code_fields {
 }
 
 code_fields! {
-    Planned { name, stage, declaration, tables, steps }
     Table { schema, name, columns, lenses }
     Declared { name, ty, not_null, default }
     Lens { old, new, context, up, down, conflicts }
@@ -156,7 +159,6 @@ macro_rules! code_variants {
 }
 
 code_variants! {
-    Stage { DualWrite = "d", Switch = "s", Contract = "c" }
     Side { Old = "o", New = "n" }
     StepKind {
         Expand = "e", Backfill = "b", Require = "r", Prove = "p", NotNull = "n", Verify = "v", Switch = "s",
@@ -248,6 +250,7 @@ mod tests {
     use super::*;
     use crate::declaration::{Change, Column, Declaration, Name, Table as DeclaredTable};
     use crate::expr::{Expr, Kind};
+    use crate::plan::Stage;
     use crate::types::Type;
 
     fn column(text: &str, ty: &str, not_null: bool) -> Column<()> {
@@ -274,20 +277,24 @@ mod tests {
         crate::plan(&Declaration { name: name("both"), stage: Stage::Switch, tables })
     }
 
+    fn read(data: &str) -> Option<Planned> {
+        let declaration = Box::leak(planned().declaration.into_owned().into_boxed_str());
+        let outline = Outline { name: "both", stage: Stage::Switch, declaration, tables: &[] };
+        decode(&outline, Box::leak(data.to_owned().into_boxed_str()))
+    }
+
     #[test]
     fn a_plan_is_read_as_it_was_written() {
         let planned = planned();
-        let data = Box::leak(encode(&planned).into_boxed_str());
-        assert_eq!(decode(data), Some(planned));
+        assert_eq!(read(&encode(&planned)), Some(planned));
     }
 
     #[test]
     fn what_is_cut_short_or_goes_on_is_no_plan() {
-        let data: &'static str = Box::leak(encode(&planned()).into_boxed_str());
+        let data = encode(&planned());
         for end in (0..data.len()).filter(|end| data.is_char_boundary(*end)) {
-            assert_eq!(decode(&data[..end]), None, "cut at {end}");
+            assert_eq!(read(&data[..end]), None, "cut at {end}");
         }
-        let longer = Box::leak(format!("{data}0").into_boxed_str());
-        assert_eq!(decode(longer), None);
+        assert_eq!(read(&format!("{data}0")), None);
     }
 }

@@ -11,6 +11,7 @@ pub mod declaration;
 pub mod expr;
 pub mod ident;
 pub mod lens;
+pub mod lock;
 mod migrations;
 pub mod plan;
 mod planner;
@@ -20,7 +21,7 @@ pub mod sync;
 pub mod types;
 
 pub use column::Column;
-pub use migrations::Migrations;
+pub use migrations::{Locked, Migrations};
 pub use plan::{Outline, Phase, Plan, Planned, Side, Stage, TableOutline, Text};
 pub use planner::plan;
 pub use step::{Held, Lock, LockMode, Step, StepKind, SyncChange, Work};

@@ -19,14 +19,15 @@ pub type Text = Cow<'static, str>;
 pub struct Plan {
     outline: Outline,
     data: &'static str,
-    planned: OnceLock<Planned>,
+    /// Not in the plan itself: constant expressions read no `static` that can change.
+    planned: &'static OnceLock<Planned>,
 }
 
 impl Plan {
     /// For the code that `plan!` makes.
     #[doc(hidden)]
-    pub const fn new(outline: Outline, data: &'static str) -> Plan {
-        Plan { outline, data, planned: OnceLock::new() }
+    pub const fn new(outline: Outline, data: &'static str, planned: &'static OnceLock<Planned>) -> Plan {
+        Plan { outline, data, planned }
     }
 
     /// What plans are held against each other by while a program compiles.
@@ -40,7 +41,7 @@ impl Deref for Plan {
     type Target = Planned;
 
     fn deref(&self) -> &Planned {
-        let read = || match code::decode(self.data) {
+        let read = || match code::decode(&self.outline, self.data) {
             Some(planned) => planned,
             None => panic!("the plan `{}` was not written by this version of the library", self.outline.name),
         };
@@ -68,6 +69,8 @@ pub struct Outline {
     pub name: &'static str,
     /// What the build declares to be ready for.
     pub stage: Stage,
+    /// The declaration in a form of its own; see [`Planned::declaration`].
+    pub declaration: &'static str,
     /// The tables it changes.
     pub tables: &'static [TableOutline],
 }

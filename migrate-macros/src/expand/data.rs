@@ -10,6 +10,7 @@ use quote::quote;
 /// The value: its outline, which constant expressions can read, and the rest as one text constant.
 pub(super) fn plan(root: &Ident, plan: &Planned) -> TokenStream {
     let name = &*plan.name;
+    let declaration = raw(&plan.declaration);
     let stage = match plan.stage {
         Stage::DualWrite => quote!(DualWrite),
         Stage::Switch => quote!(Switch),
@@ -19,7 +20,8 @@ pub(super) fn plan(root: &Ident, plan: &Planned) -> TokenStream {
     let data = raw(&code::encode(plan));
     quote! {{
         use #root::__private::*;
-        Plan::new(Outline { name: #name, stage: Stage::#stage, tables: &[#(#tables),*] }, #data)
+        static PLANNED: OnceLock<Planned> = OnceLock::new();
+        Plan::new(Outline { name: #name, stage: Stage::#stage, declaration: #declaration, tables: &[#(#tables),*] }, #data, &PLANNED)
     }}
 }
 

@@ -13,10 +13,11 @@ use crate::errors::Errors;
 use crate::source::Source;
 
 /// The module of a plan that keeps every rule.
-pub(crate) fn planned(root: &Ident, source: &Source) -> TokenStream {
+/// `dependency` is what the crate depends on beside its source.
+pub(crate) fn planned(root: &Ident, source: &Source, dependency: Option<TokenStream>) -> TokenStream {
     let plan = migrate_plan::plan(&source.declaration);
     let page = format!("{}\n\n{}", summary(&plan), runbook(&plan));
-    module(root, source, &plan, &page)
+    module(root, source, &plan, &page, dependency)
 }
 
 /// The module of a plan with errors: the same items as far as they were understood, so that no second
@@ -30,11 +31,11 @@ pub(crate) fn fallback(root: &Ident, source: &Source, errors: Errors) -> TokenSt
         steps: Vec::new(),
     };
     let mut tokens = errors.into_tokens();
-    tokens.extend(module(root, source, &plan, "This plan has errors."));
+    tokens.extend(module(root, source, &plan, "This plan has errors.", None));
     tokens
 }
 
-fn module(root: &Ident, source: &Source, plan: &Planned, page: &str) -> TokenStream {
+fn module(root: &Ident, source: &Source, plan: &Planned, page: &str, dependency: Option<TokenStream>) -> TokenStream {
     let Source { attributes, visibility, module, .. } = source;
     let data = data::plan(root, plan);
     let tables = columns::tables(root, source);
@@ -43,11 +44,12 @@ fn module(root: &Ident, source: &Source, plan: &Planned, page: &str) -> TokenStr
         #attributes
         #[doc = ""]
         #[doc = #page]
-        #[allow(dead_code, non_snake_case, non_upper_case_globals, unreachable_pub)]
+        #[allow(dead_code, non_snake_case, non_upper_case_globals, unexpected_cfgs, unreachable_pub)]
         #visibility mod #module {
             #[doc = #about]
             pub static PLAN: #root::Plan = #data;
             #tables
+            #dependency
         }
     }
 }
