@@ -274,7 +274,7 @@ mod tests {
             changes: vec![change("a", "b", true), change("c", "d", false)],
         };
         let tables = vec![table("first"), table("second")];
-        crate::plan(&Declaration { name: name("both"), stage: Stage::Switch, tables })
+        crate::plan(&Declaration { name: name("both"), stage: Stage::Switch, functions: Vec::new(), tables })
     }
 
     fn read(data: &str) -> Option<Planned> {

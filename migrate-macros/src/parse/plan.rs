@@ -42,7 +42,7 @@ pub(crate) fn plan(parser: &mut Parser<'_>) -> Option<Source> {
     let text = Word::of(&module).text;
     let stage = items.stage.unwrap_or(Stage::DualWrite);
     let (tables, rest) = items.tables.into_iter().map(|table| (table.declared, table.source)).unzip();
-    let declaration = Declaration { name: Name { text, span: name }, stage, tables };
+    let declaration = Declaration { name: Name { text, span: name }, stage, functions: Vec::new(), tables };
     let (stage_place, lost_table) = (items.stage_place.unwrap_or(name), items.lost_table);
     Some(Source { attributes, visibility, module, stage_place, declaration, tables: rest, lost_table })
 }
