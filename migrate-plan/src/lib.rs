@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod column;
+pub mod conversion;
 pub mod declaration;
 pub mod expr;
 pub mod ident;
@@ -13,6 +14,7 @@ pub mod lens;
 mod migrations;
 pub mod plan;
 mod planner;
+pub mod range;
 pub mod runbook;
 pub mod sync;
 pub mod types;

@@ -221,12 +221,12 @@ mod tests {
     }
 
     fn column(text: &str) -> Column<()> {
-        Column { name: name(text), ty: Type::named("integer"), ty_span: (), not_null: true, default: None }
+        Column { name: name(text), ty: Type::named("integer"), ty_span: (), not_null: true, default: None, bound: None }
     }
 
     /// A plan that replaces `old` by `new` in the table `t`.
     fn plan(plan: &str, old: &str, new: &str) -> &'static Plan {
-        let change = Change { old: column(old), new: column(new), up: None, down: None };
+        let change = Change { old: column(old), new: column(new), up: None, down: None, lossy: None };
         let table = DeclaredTable { schema: None, name: name("t"), context: Vec::new(), changes: vec![change] };
         let declaration = Declaration { name: name(plan), stage: Stage::DualWrite, tables: vec![table] };
         Box::leak(Box::new(crate::plan(&declaration)))

@@ -94,7 +94,7 @@ impl Fill<'_> {
 
     /// One block, row by row, each in a savepoint; a row whose value does not convert is kept.
     fn rows(&self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<(Batch, u64), Error> {
-        let key = failed::key_sql(transaction, cursor)?;
+        let key = catalog::key_sql(transaction, cursor.relation)?;
         let places = transaction
             .query(
                 &format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()),

@@ -4,7 +4,7 @@
 //! enumerations stand without their type; only `Stage` has names that `Phase` has too.
 
 use migrate_plan::lens::{Context, Conversion, Lens, Shape};
-use migrate_plan::plan::{Declared, Table};
+use migrate_plan::plan::{Bounded, Declared, Table};
 use migrate_plan::types::Image;
 use migrate_plan::{Held, List, Lock, LockMode, Phase, Plan, Side, Step, SyncChange, Text, Work};
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -71,7 +71,8 @@ macro_rules! bake_fields {
 }
 
 bake_fields! {
-    Table { schema, name, columns, lenses }
+    Table { schema, name, columns, lenses, bounds }
+    Bounded { column, bound, outside }
     Declared { name, ty, not_null, default }
     Lens { old, new, context, up, down, conflicts }
     Shape { column, ty, image, not_null, default }

@@ -13,6 +13,7 @@ mod print;
 mod purity;
 mod reason;
 mod results;
+mod written;
 
 pub(crate) use casts::{assignable, widens};
 pub use failure::can_fail;
@@ -21,6 +22,7 @@ pub use level::Level;
 pub use null::{Known, substitute};
 pub use purity::{Impurity, impurities, is_syntax};
 pub use reason::Reason;
+pub use written::written;
 
 use crate::types::Type;
 

@@ -1,11 +1,12 @@
 //! Expand: the new columns, the conversions and the sync, in one transaction a table.
 
 use super::TableSteps;
+use crate::conversion::effective;
 use crate::declaration::Column;
 use crate::expr::Expr;
 use crate::ident::{self, literal, own, quote};
 use crate::plan::{Phase, Side, Step, SyncChange};
-use crate::planner::{column_type, conversions};
+use crate::planner::column_type;
 
 impl<S: Clone> TableSteps<'_, S> {
     pub(super) fn expand(&self) -> Step {
@@ -18,7 +19,7 @@ impl<S: Clone> TableSteps<'_, S> {
             .collect();
         statements.push(format!("ALTER TABLE {} {}", self.sql(), added.join(", ")));
         for (place, change) in self.table.changes.iter().enumerate() {
-            let (up, down) = conversions(change);
+            let (up, down) = effective(change);
             let lens = &self.planned.lenses[place];
             statements.push(self.function(&lens.up.function, &up, &change.old, &change.new));
             statements.push(grant_function(&lens.up.function, &self.argument_types(&up, &change.old)));
@@ -66,7 +67,7 @@ impl<S: Clone> TableSteps<'_, S> {
     pub(super) fn drop_functions(&self) -> Vec<String> {
         let mut statements = Vec::new();
         for (place, change) in self.table.changes.iter().enumerate() {
-            let (up, down) = conversions(change);
+            let (up, down) = effective(change);
             let lens = &self.planned.lenses[place];
             for (conversion, expr, from) in [(&lens.up, &up, &change.old), (&lens.down, &down, &change.new)] {
                 let types = self.argument_types(expr, from);
