@@ -45,6 +45,23 @@ pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<
         .collect())
 }
 
+/// SQL for the key of a row of a heap, as `jsonb`: its primary key, or its place in the heap.
+pub(crate) fn key_sql(client: &mut impl GenericClient, relation: u32) -> Result<String, Error> {
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.string_agg(pg_catalog.format('%L, %I', a.attname, a.attname), ', ' ORDER BY k.place) \
+             FROM pg_catalog.pg_index i \
+             CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) \
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+             WHERE i.indrelid = $1 AND i.indisprimary",
+            &[&relation],
+        )
+        .doing("looking for a primary key")?;
+    let columns: Option<String> = row.get(0);
+    let columns = columns.unwrap_or_else(|| "'ctid', ctid".to_owned());
+    Ok(format!("pg_catalog.jsonb_build_object({columns})"))
+}
+
 /// The tables that need the sync triggers, quoted: a partitioned table passes its own on to its
 /// partitions; children by inheritance need theirs.
 pub(crate) fn trigger_members(client: &mut impl GenericClient, table: &str) -> Result<Vec<String>, Error> {

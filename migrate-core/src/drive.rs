@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{gate, preflight, step};
+use crate::{bounds, gate, preflight, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -87,6 +87,21 @@ fn not_started(plan: &Plan, row: Option<&PlanRow>) -> PlanReport {
     }
 }
 
+/// Whether a plan has started.
+enum Start {
+    /// It has.
+    Open(PlanRow),
+    /// It has not, and this is why.
+    Closed(Vec<Closed>),
+}
+
+impl Start {
+    /// It is gone again.
+    fn none() -> Start {
+        Start::Closed(Vec::new())
+    }
+}
+
 /// One plan on its way.
 struct Drive<'a> {
     migrator: &'a Migrator,
@@ -95,11 +110,14 @@ struct Drive<'a> {
 
 impl Drive<'_> {
     fn forward(&self, client: &mut Client, ordered: Option<Phase>) -> Result<PlanReport, Error> {
-        let Some(mut row) = self.started(client, ordered)? else {
-            let row = state::by_name(client, &self.plan.name)?;
-            let mut report = not_started(self.plan, row.as_ref());
-            report.closed.extend(gate::before_start(client, self.plan)?);
-            return Ok(report);
+        let mut row = match self.started(client, ordered)? {
+            Start::Open(row) => row,
+            Start::Closed(gates) => {
+                let row = state::by_name(client, &self.plan.name)?;
+                let mut report = not_started(self.plan, row.as_ref());
+                report.closed.extend(gates);
+                return Ok(report);
+            }
         };
         if row.status == Status::Finished {
             return self.summary(client, &row, Vec::new(), Vec::new());
@@ -168,16 +186,24 @@ impl Drive<'_> {
     }
 
     /// The plan's row; a plan that has not started is checked against the live database and journaled.
-    fn started(&self, client: &mut Client, ordered: Option<Phase>) -> Result<Option<PlanRow>, Error> {
-        let row = state::by_name(client, &self.plan.name)?;
-        match row {
-            Some(row) if row.status != Status::Reverted => return Ok(Some(row)),
-            Some(row) if row.held_at.is_some() && ordered.is_none() => return Ok(None),
-            _ if !gate::before_start(client, self.plan)?.is_empty() => return Ok(None),
-            Some(row) => state::forget(client, row.id)?,
-            None => {}
+    fn started(&self, client: &mut Client, ordered: Option<Phase>) -> Result<Start, Error> {
+        let reverted = match state::by_name(client, &self.plan.name)? {
+            Some(row) if row.status != Status::Reverted => return Ok(Start::Open(row)),
+            other => other,
+        };
+        let gates = gate::before_start(client, self.plan)?;
+        let held = reverted.as_ref().is_some_and(|row| row.held_at.is_some()) && ordered.is_none();
+        if held || !gates.is_empty() {
+            return Ok(Start::Closed(gates));
         }
         let relations = preflight::check(client, self.plan)?;
+        let gates = bounds::before_start(client, self.migrator.limits(), self.plan)?;
+        if !gates.is_empty() {
+            return Ok(Start::Closed(gates));
+        }
+        if let Some(row) = reverted {
+            state::forget(client, row.id)?;
+        }
         let mut transaction = client.transaction().doing("journaling a plan")?;
         state::insert(&mut transaction, self.plan, &relations)?;
         state::record(
@@ -185,7 +211,7 @@ impl Drive<'_> {
             &Entry { plan: &self.plan.name, event: "started", step: None, statements: &[] },
         )?;
         transaction.commit().doing("journaling a plan")?;
-        state::by_name(client, &self.plan.name)
+        Ok(state::by_name(client, &self.plan.name)?.map_or_else(Start::none, Start::Open))
     }
 
     fn end_hold(&self, client: &mut Client, row: &mut PlanRow, phase: Phase) -> Result<(), Error> {

@@ -89,6 +89,19 @@ pub enum Closed {
         /// The first of them.
         rows: Vec<FailedRow>,
     },
+    /// Rows outside of a bound that the plan declares. Nothing has been done.
+    OutOfBounds {
+        /// The column, with its table.
+        column: String,
+        /// The bound as it is declared.
+        bound: String,
+        /// How many rows, as far as they were looked for.
+        count: u64,
+        /// Whether there may be more.
+        more: bool,
+        /// The keys of the first of them, as JSON, or their places where there is no key.
+        keys: Vec<String>,
+    },
     /// Rows whose sides disagree.
     Mismatches {
         /// How many.
@@ -153,6 +166,15 @@ impl fmt::Display for Closed {
             Closed::FailedRows { count, rows } => {
                 write!(f, "{count} rows do not convert; mend them and run again:")?;
                 listed(f, rows)
+            }
+            Closed::OutOfBounds { column, bound, count, more, keys } => {
+                let more = if *more { "more than " } else { "" };
+                write!(
+                    f,
+                    "{more}{count} rows have a {column} that is not {bound}, as the plan declares; nothing has been \
+                     done; mend them, or declare a wider bound, and run again:"
+                )?;
+                listed(f, keys)
             }
             Closed::Mismatches { count, rows } => {
                 write!(

@@ -92,9 +92,11 @@ fn names_only(change: &mut Change<Place>) {
         column.ty = Type::named("integer");
         column.not_null = true;
         column.default = None;
+        column.bound = None;
     };
     plain(&mut change.old);
     plain(&mut change.new);
     change.up = None;
     change.down = None;
+    change.lossy = None;
 }

@@ -9,7 +9,7 @@
 use std::fmt::Write;
 
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Declared, Outline, Planned, Side, Table, Text};
+use crate::plan::{Bounded, Declared, Outline, Planned, Side, Table, Text};
 use crate::step::{LockMode, Step, StepKind, SyncChange, Work};
 use crate::types::Image;
 
@@ -134,7 +134,8 @@ macro_rules! code_fields {
 }
 
 code_fields! {
-    Table { schema, name, columns, lenses }
+    Table { schema, name, columns, lenses, bounds }
+    Bounded { column, bound, outside }
     Declared { name, ty, not_null, default }
     Lens { old, new, context, up, down, conflicts }
     Shape { column, ty, base, image, not_null, default }
@@ -256,7 +257,7 @@ mod tests {
     fn column(text: &str, ty: &str, not_null: bool) -> Column<()> {
         let name = Name { text: text.to_owned(), span: () };
         let default = not_null.then(|| Expr { span: (), kind: Kind::Text("ü';\"\n12:".to_owned()) });
-        Column { name, ty: Type::named(ty), ty_span: (), not_null, default }
+        Column { name, ty: Type::named(ty), ty_span: (), not_null, default, bound: None }
     }
 
     fn planned() -> Planned {
@@ -266,6 +267,7 @@ mod tests {
             new: column(new, "text", not_null),
             up: None,
             down: None,
+            lossy: None,
         };
         let table = |text: &str| DeclaredTable {
             schema: Some(name("größe \"x\"")),

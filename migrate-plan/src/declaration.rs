@@ -2,7 +2,7 @@
 //!
 //! Everything carries the span `S` of the token it came from, so that a rule can point at it.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 
 use crate::expr::{Expr, Signature};
 use crate::ident::Qualified;
@@ -66,6 +66,30 @@ pub struct Column<S> {
     pub not_null: bool,
     /// What follows `default`.
     pub default: Option<Expr<S>>,
+    /// `between … and …`, `length between … and …`
+    pub bound: Option<Bound<S>>,
+}
+
+/// What the values of a column are said to lie between, both ends included.
+#[derive(Clone, Debug)]
+pub struct Bound<S> {
+    /// Where it stands.
+    pub span: S,
+    /// What of the value is bounded.
+    pub measure: Measure,
+    /// The least.
+    pub low: Expr<S>,
+    /// The greatest.
+    pub high: Expr<S>,
+}
+
+/// What of a value a bound is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// The value itself.
+    Value,
+    /// Its length.
+    Length,
 }
 
 /// `old => new { up …; down …; }`
@@ -79,6 +103,17 @@ pub struct Change<S> {
     pub up: Option<Expr<S>>,
     /// Old from new.
     pub down: Option<Expr<S>>,
+    /// `lossy "…"`: what does not come back.
+    pub lossy: Option<Lossy<S>>,
+}
+
+/// The word that a conversion does not bring every value back, and why that is well.
+#[derive(Clone, Debug)]
+pub struct Lossy<S> {
+    /// Where it stands.
+    pub span: S,
+    /// The reason, for people.
+    pub reason: String,
 }
 
 impl<S> Table<S> {
@@ -117,6 +152,9 @@ impl<S> Declaration<S> {
                         let _ = writeln!(text, "    {word} {expr}");
                     }
                 }
+                if change.lossy.is_some() {
+                    text.push_str("    lossy\n");
+                }
             }
         }
         text
@@ -132,6 +170,17 @@ impl<S> Column<S> {
         if let Some(default) = &self.default {
             let _ = write!(text, " default {default}");
         }
+        if let Some(bound) = &self.bound {
+            let _ = write!(text, " {bound}");
+        }
         text
+    }
+}
+
+/// As it is declared, with the constants as SQL prints them.
+impl<S> fmt::Display for Bound<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = if self.measure == Measure::Length { "length " } else { "" };
+        write!(f, "{length}between {} and {}", self.low, self.high)
     }
 }

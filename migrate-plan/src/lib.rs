@@ -7,6 +7,7 @@
 pub mod check;
 pub mod code;
 pub mod column;
+pub mod conversion;
 pub mod declaration;
 pub mod expr;
 pub mod ident;
@@ -15,6 +16,7 @@ pub mod lock;
 mod migrations;
 pub mod plan;
 mod planner;
+pub mod range;
 pub mod runbook;
 pub mod step;
 pub mod sync;

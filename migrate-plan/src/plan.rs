@@ -115,6 +115,19 @@ pub struct Table {
     pub columns: Vec<Declared>,
     /// One for each changed column.
     pub lenses: Vec<Lens>,
+    /// What the plan takes for granted of the values in its columns: looked at before the first step.
+    pub bounds: Vec<Bounded>,
+}
+
+/// A column whose values are said to lie between two others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bounded {
+    /// The column.
+    pub column: Text,
+    /// The bound as it is declared.
+    pub bound: Text,
+    /// SQL that is true for a row whose value lies outside, and not for null.
+    pub outside: Text,
 }
 
 impl Planned {

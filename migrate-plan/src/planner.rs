@@ -1,9 +1,11 @@
 //! From a declaration to a plan: which steps, in which order, with which SQL.
 
+mod bounds;
 mod steps;
 
+use crate::conversion;
 use crate::declaration::{Change, Column, Declaration, Table};
-use crate::expr::{self, Expr, Kind, Scope, Signature, Typing};
+use crate::expr::{self, Expr, Scope, Signature, Typing};
 use crate::ident;
 use crate::lens::{Context, Conversion, Lens, Shape};
 use crate::plan::{Declared, Planned, Table as PlannedTable, Text};
@@ -38,8 +40,9 @@ fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize, functions
     PlannedTable {
         schema: table.schema().to_owned().into(),
         name: table.name.text.clone().into(),
-        columns: before.map(declared).collect(),
+        columns: before.clone().map(declared).collect(),
         lenses,
+        bounds: before.filter_map(bounds::bounded).collect(),
     }
 }
 
@@ -63,7 +66,7 @@ fn lens<S: Clone>(
     change: &Change<S>,
     functions: &[Signature],
 ) -> Lens {
-    let (up, down) = conversions(change);
+    let (up, down) = conversion::effective(change);
     let mut context: Vec<Context> = Vec::new();
     for column in &table.context {
         let read = [&up, &down].iter().any(|expr| expr.columns().contains(&column.name.text.as_str()));
@@ -89,13 +92,6 @@ fn lens<S: Clone>(
         ),
         conflicts: ident::conflicts(plan).into(),
     }
-}
-
-/// `up` and `down`; a column that keeps its type is copied where they are left out.
-fn conversions<S: Clone>(change: &Change<S>) -> (Expr<S>, Expr<S>) {
-    let copy =
-        |column: &Column<S>| Expr { span: column.name.span.clone(), kind: Kind::Column(column.name.text.clone()) };
-    (change.up.clone().unwrap_or_else(|| copy(&change.old)), change.down.clone().unwrap_or_else(|| copy(&change.new)))
 }
 
 fn shape<S>(column: &Column<S>) -> Shape {

@@ -7,7 +7,7 @@ use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, Transaction};
 
 use super::cursor::{Cursor, cursors};
-use super::failed::{self, Found, keep, kept};
+use super::failed::{Found, keep, kept};
 use super::walk::{Batch, Walk, Window, Work};
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
@@ -94,7 +94,7 @@ impl Fill<'_> {
 
     /// One block, row by row, each in a savepoint; a row whose value does not convert is kept.
     fn rows(&self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<(Batch, u64), Error> {
-        let key = failed::key_sql(transaction, cursor)?;
+        let key = catalog::key_sql(transaction, cursor.relation)?;
         let places = transaction
             .query(
                 &format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()),

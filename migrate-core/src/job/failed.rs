@@ -8,23 +8,6 @@ use crate::error::Error;
 use crate::report::FailedRow;
 use crate::state::{JournalStep, PlanRow};
 
-/// SQL for the key of a row of `cursor`'s heap, as `jsonb`: its primary key, or its place in the heap.
-pub(super) fn key_sql(client: &mut impl GenericClient, cursor: &Cursor) -> Result<String, Error> {
-    let row = client
-        .query_one(
-            "SELECT pg_catalog.string_agg(pg_catalog.format('%L, %I', a.attname, a.attname), ', ' ORDER BY k.place) \
-             FROM pg_catalog.pg_index i \
-             CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) \
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
-             WHERE i.indrelid = $1 AND i.indisprimary",
-            &[&cursor.relation],
-        )
-        .doing("looking for a primary key")?;
-    let columns: Option<String> = row.get(0);
-    let columns = columns.unwrap_or_else(|| "'ctid', ctid".to_owned());
-    Ok(format!("pg_catalog.jsonb_build_object({columns})"))
-}
-
 /// A row and what is wrong with it.
 pub(super) struct Found<'a> {
     /// The key as JSON.

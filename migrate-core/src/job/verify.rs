@@ -5,8 +5,9 @@ use postgres::{Client, Transaction};
 
 use super::backfill::fill_left_over;
 use super::cursor::{Cursor, cursors, restart};
-use super::failed::{self, Found, keep, kept};
+use super::failed::{Found, keep, kept};
 use super::walk::{Batch, Walk, Window, Work};
+use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
@@ -90,7 +91,7 @@ impl Comparing<'_> {
         let row = transaction.query_one(&sql, &[]).running("comparing both sides", &sql)?;
         let (rows, mismatches): (i64, i64) = (row.get(0), row.get(1));
         if mismatches > 0 && self.kept < KEPT {
-            let key = failed::key_sql(transaction, cursor)?;
+            let key = catalog::key_sql(transaction, cursor.relation)?;
             let sql = format!(
                 "SELECT {key}::text FROM ONLY {} WHERE {condition} AND ({}) LIMIT {}",
                 cursor.sql,
@@ -159,7 +160,7 @@ impl Work for Comparing<'_> {
 
     /// A value that one of the conversions refuses: its row disagrees, the others are compared.
     fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
-        let key = failed::key_sql(transaction, cursor)?;
+        let key = catalog::key_sql(transaction, cursor.relation)?;
         let sql = format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition());
         let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();

@@ -1,7 +1,7 @@
-//! `old => new { up …; down …; }`
+//! `old => new { up …; down …; lossy "…"; }`
 
 use migrate_plan::check::{Problem, nearest};
-use migrate_plan::declaration::{Change, Column};
+use migrate_plan::declaration::{Change, Column, Lossy};
 use migrate_plan::expr::Expr;
 use proc_macro2::{Delimiter, TokenStream};
 
@@ -9,11 +9,12 @@ use super::{Parsed, Parser, Reported};
 use crate::place::Place;
 use crate::source::ChangeSource;
 
-/// The two conversions, as far as they were read.
+/// What a change says of its conversions, as far as it was read.
 #[derive(Default)]
 struct Body {
     up: Option<Expr<Place>>,
     down: Option<Expr<Place>>,
+    lossy: Option<Lossy<Place>>,
     /// Whether an `up` was written that could not be read.
     lost_up: bool,
     /// Whether a `down` was written that could not be read.
@@ -33,15 +34,16 @@ impl Parser<'_> {
             }
         }
         let (new, new_is_sound) = self.column(&[";", "{"])?;
-        let Body { up, down, lost_up, lost_down } = self.body(&old, &new);
+        let Body { up, down, lossy, lost_up, lost_down } = self.body(&old, &new);
         let flawed = !old_is_sound || !new_is_sound;
-        Ok((Change { old, new, up, down }, ChangeSource { docs, flawed, lost_up, lost_down }))
+        Ok((Change { old, new, up, down, lossy }, ChangeSource { docs, flawed, lost_up, lost_down }))
     }
 
-    /// Whether a conversion stands here, and not the name of a column.
+    /// Whether a statement of a change stands here, and not the name of a column.
     fn at_statement(&self) -> bool {
         let Some((ident, rest)) = self.cursor.ident() else { return false };
-        (ident == "up" || ident == "down") && rest.punct().is_none_or(|(punct, _)| punct.as_char() != ':')
+        (ident == "up" || ident == "down" || ident == "lossy")
+            && rest.punct().is_none_or(|(punct, _)| punct.as_char() != ':')
     }
 
     fn misplaced_statement(&mut self) -> Reported {
@@ -64,12 +66,13 @@ impl Parser<'_> {
         self.report(problem)
     }
 
-    /// `{ up …; down …; }` or `;`
+    /// `{ up …; down …; lossy "…"; }` or `;`
     fn body(&mut self, old: &Column<Place>, new: &Column<Place>) -> Body {
         let mut body = Body::default();
-        let read = self.group(Delimiter::Brace, "`up` or `down`", |parser| {
+        let read = self.group(Delimiter::Brace, "`up`, `down` or `lossy`", |parser| {
             while !parser.at_end() {
-                let (up, down) = (parser.at(&["up"]), parser.at(&["down"]));
+                let lossy = parser.at(&["lossy"]);
+                let (up, down) = (parser.at(&["up"]) || lossy, parser.at(&["down"]) || lossy);
                 if parser.statement(&mut body, old, new).is_err() {
                     // What is neither may have been meant as either.
                     body.lost_up |= !down;
@@ -96,6 +99,7 @@ impl Parser<'_> {
         let made_from = match word.as_str() {
             "up" => (&new.name.text, &old.name.text),
             "down" => (&old.name.text, &new.name.text),
+            "lossy" => return self.lossy(body),
             _ => return Err(self.not_a_statement(&word)),
         };
         self.skip();
@@ -123,16 +127,42 @@ impl Parser<'_> {
         }
         let reported = self.unexpected_after_expression(&format!("`;` after `{word} …`"));
         // Where only the semicolon is missing, the next one begins here.
+        if ["up", "down", "lossy"].iter().any(|word| self.at(&[word])) { Ok(()) } else { Err(reported) }
+    }
+
+    /// `lossy "reason";`
+    fn lossy(&mut self, body: &mut Body) -> Parsed<()> {
+        let start = self.here();
+        self.skip();
+        let reason = self.peek_string();
+        let place = self.here();
+        let Some(reason) = reason.filter(|reason| !reason.trim().is_empty()) else {
+            let at = if self.peek_string().is_some() { place } else { start };
+            let problem = Problem::new(at, "`lossy` says not what is lost")
+                .note("whoever reads the plan, in a year or in an incident, must see what does not come back and why that is well")
+                .help("write it as a text: `lossy \"cents are rounded\";`");
+            // That something is lost was said.
+            body.lossy = Some(Lossy { span: start, reason: String::new() });
+            return Err(self.report(problem));
+        };
+        self.skip();
+        if body.lossy.replace(Lossy { span: start.to(place), reason }).is_some() {
+            self.report(Problem::new(start, "`lossy` stands twice").help("say in one text what is lost"));
+        }
+        if self.eat_punct(';').is_some() {
+            return Ok(());
+        }
+        let reported = self.unexpected("`;` after `lossy …`");
         if self.at(&["up"]) || self.at(&["down"]) { Ok(()) } else { Err(reported) }
     }
 
     fn not_a_statement(&mut self, word: &str) -> Reported {
-        let problem = Problem::new(self.here(), format!("expected `up` or `down`, found {}", self.found()));
+        let problem = Problem::new(self.here(), format!("expected `up`, `down` or `lossy`, found {}", self.found()));
         let problem = match word {
             "irreversible" => problem
                 .note("until the old column is dropped, old code reads what new code writes, so a way down is needed")
                 .help("write a `down`, and let it raise an error for values the old column cannot hold"),
-            _ => match nearest(word, ["up", "down"]) {
+            _ => match nearest(word, ["up", "down", "lossy"]) {
                 Some(near) => problem.help(format!("did you mean `{near}`?")),
                 None => problem,
             },

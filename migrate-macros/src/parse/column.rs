@@ -1,7 +1,7 @@
-//! `name: type [not null] [default …]`
+//! `name: type [not null] [default …] [between … and …]`
 
 use migrate_plan::check::{Problem, nearest};
-use migrate_plan::declaration::{Column, Name};
+use migrate_plan::declaration::{Bound, Column, Measure, Name};
 use migrate_plan::expr::Expr;
 use migrate_plan::types::{Base, Builtin, Type};
 use proc_macro2::{Delimiter, Spacing};
@@ -14,6 +14,7 @@ use crate::place::Place;
 struct Traits {
     not_null: Option<bool>,
     default: Option<Expr<Place>>,
+    bound: Option<Bound<Place>>,
     sound: bool,
 }
 
@@ -41,7 +42,8 @@ impl Parser<'_> {
             }
         }
         let not_null = traits.not_null.unwrap_or(false);
-        Ok((Column { name, ty, ty_span, not_null, default: traits.default }, traits.sound))
+        let Traits { default, bound, sound, .. } = traits;
+        Ok((Column { name, ty, ty_span, not_null, default, bound }, sound))
     }
 
     fn no_colon(&mut self, name: &Name<Place>) -> Reported {
@@ -84,10 +86,31 @@ impl Parser<'_> {
                 let problem = Problem::new(start, "`default` says nothing").help("write `default …`, or leave it out");
                 return Err(self.report(problem));
             }
-            traits.default = Some(self.expression()?);
+            // As in SQL, what compares or connects stands in brackets there: `between` begins the bound.
+            traits.default = Some(self.closed_expression()?);
+            return Ok(());
+        }
+        let length = self.eat(&["length"]).is_some();
+        if length || self.at(&["between"]) {
+            let measure = if length { Measure::Length } else { Measure::Value };
+            let bound = self.bound(start, measure)?;
+            if traits.bound.replace(bound).is_some() {
+                traits.sound = false;
+                let problem = Problem::new(start, format!("`{}` is bounded twice", name.text));
+                self.report(problem.help("keep the narrower bound"));
+            }
             return Ok(());
         }
         Err(self.unknown_trait())
+    }
+
+    /// `between a and b`, after the word `length` where that stands.
+    fn bound(&mut self, start: Place, measure: Measure) -> Parsed<Bound<Place>> {
+        self.expect("between")?;
+        let low = self.closed_expression()?;
+        self.expect("and")?;
+        let high = self.closed_expression()?;
+        Ok(Bound { span: start.to(high.span), measure, low, high })
     }
 
     fn unknown_trait(&mut self) -> Reported {
@@ -103,10 +126,12 @@ impl Parser<'_> {
                     .help("make it a plain column first")
             }
             _ => {
-                let message =
-                    format!("expected `not null`, `default …` or the end of the column, found {}", self.found());
+                let message = format!(
+                    "expected `not null`, `default …`, `between …` or the end of the column, found {}",
+                    self.found()
+                );
                 let problem = Problem::new(self.here(), message);
-                match nearest(&word, ["not", "null", "default"]) {
+                match nearest(&word, ["not", "null", "default", "between", "length"]) {
                     Some("not") => problem.help("write `not null`"),
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem,
@@ -141,7 +166,8 @@ impl Parser<'_> {
     fn recover_in_column(&mut self, stops: &[&str]) {
         while !self.at_end() && !self.at_stop(stops) {
             self.skip();
-            if self.at(&["not", "null"]) || self.at(&["default"]) || self.at_symbol("=>") {
+            let word = ["default", "between", "length"].iter().any(|word| self.at(&[word]));
+            if word || self.at(&["not", "null"]) || self.at_symbol("=>") {
                 return;
             }
         }

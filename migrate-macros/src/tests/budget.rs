@@ -19,14 +19,16 @@ const THREE_CHANGES: &str = "migrate;
     pub mod orders_total_cents;
     stage dual_write;
     table orders (id: bigint, currency: text not null) {
-        total: numeric(12, 2) not null default 0 => total_cents: bigint not null {
+        total: numeric(12, 2) not null default 0 between 0 and 100_000_000 => total_cents: bigint not null {
             up   case when currency = \"JPY\" then total else round(total * 100) end::bigint;
             down case when currency = \"JPY\" then total_cents else total_cents / 100.0 end;
+            lossy \"the yen has no fractions\";
         }
         nick: text => nickname: text;
         paid: integer not null => is_paid: boolean not null {
             up   coalesce(paid, 0) <> 0;
             down case when is_paid then 1 else 0 end;
+            lossy \"only whether it is 0 is known\";
         }
     }";
 

@@ -12,7 +12,7 @@ fn all_errors_come_at_once_and_in_order() {
 stage dual_writ;
 table t (id: bigit, k: text) {
     a: integer => b: bigint { up a + ; down b; }
-    c: integer not null => d: text not null;
+    c: integer not null => d: date not null;
     e: text not null => f: text not null { up lowr(e); down zz; }
     g text => h: text;
 }
@@ -23,7 +23,7 @@ tabel u {}";
             "2:7 there is no stage `dual_writ`",
             "3:14 PostgreSQL has no type `bigit`",
             "4:38 expected a value, found `;`",
-            "5:31 `c` changes its type from `integer` to `text` and says not how",
+            "5:31 `c` changes its type from `integer` to `date` and says not how",
             "6:47 PostgreSQL has no function `lowr`",
             "6:61 the plan declares no column `zz`",
             "7:7 expected `:` and the type of `g`, found `text`",

@@ -49,5 +49,7 @@ fn declaration(source: Option<Source>, errors: Errors) -> Result<Declaration<Pla
 
 /// A plan around one change.
 fn around(change: &str) -> String {
-    format!("mod p; stage dual_write; table t (a: integer, b: integer, c: boolean, d: text) {{ {change} }}")
+    format!(
+        "mod p; stage dual_write; table t (a: integer between 0 and 99, b: integer between 1 and 99, c: boolean, d: text) {{ {change} }}"
+    )
 }

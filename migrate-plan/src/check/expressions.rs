@@ -1,6 +1,7 @@
 //! Conversions and defaults: what they read, their types, and that they depend on the row alone.
 
 use super::{Problem, functions, nearest};
+use crate::conversion::{self, Judgement};
 use crate::declaration::{Change, Column, Table};
 use crate::expr::{self, Expr, Kind, Scope, Signature, Typing};
 use crate::types::Type;
@@ -36,18 +37,21 @@ pub(super) fn both_directions<S: Clone>(change: &Change<S>, problems: &mut Vec<P
     let (old, new) = (&change.old, &change.new);
     let (span, missing) = match (&change.up, &change.down) {
         (Some(_), Some(_)) => return,
-        (None, None) if old.ty == new.ty => return,
+        (None, None) if conversion::is_plain(&old.ty, &new.ty) => return,
         (None, None) => {
-            problems.push(
-                Problem::new(
-                    new.ty_span.clone(),
-                    format!("`{}` changes its type from `{}` to `{}` and says not how", old.name.text, old.ty, new.ty),
-                )
-                .help(format!(
-                    "add `{{ up …; down …; }}`: `up` makes `{}`, `down` makes `{}`",
-                    new.name.text, old.name.text
-                )),
+            let problem = Problem::new(
+                new.ty_span.clone(),
+                format!("`{}` changes its type from `{}` to `{}` and says not how", old.name.text, old.ty, new.ty),
             );
+            let problem = match conversion::judge(&old.ty, &new.ty) {
+                Judgement::Impossible(why) => problem.note(why),
+                Judgement::Lossy(loss) => problem.note(format!("nothing is lost in silence: {}", loss.what)),
+                _ => problem,
+            };
+            problems.push(problem.help(format!(
+                "add `{{ up …; down …; }}`: `up` makes `{}`, `down` makes `{}`",
+                new.name.text, old.name.text
+            )));
             return;
         }
         (Some(_), None) => (new.name.span.clone(), "down"),

@@ -1,11 +1,15 @@
 //! The rules a declaration must keep. Every broken one is reported, each on its token.
 
 mod ambiguity;
+mod bounds;
 mod expressions;
 mod functions;
 mod names;
 mod nearest;
 mod nulls;
+mod ranges;
+mod reach;
+mod round_trips;
 
 pub use nearest::nearest;
 
@@ -54,8 +58,16 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
     functions::declared(declaration, &mut problems);
     let functions = declaration.signatures();
     for table in &declaration.tables {
+        let first = problems.len();
         names::columns(table, &mut problems);
+        for column in &table.context {
+            bounds::of_existing(column, &mut problems);
+        }
+        let flawed_before = problems.len();
         for change in &table.changes {
+            let before = problems.len();
+            bounds::of_existing(&change.old, &mut problems);
+            bounds::of_new(change, &mut problems);
             expressions::both_directions(change, &mut problems);
             for direction in [Direction::Up, Direction::Down] {
                 expressions::conversion(table, change, direction, &functions, &mut problems);
@@ -70,6 +82,13 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
                 nulls::made(table, change, Direction::Down, &functions, &mut problems);
             }
             ambiguity::defaults_that_differ(table, change, &mut problems);
+            // What is computed from flawed types or columns says nothing new.
+            if problems.len() == before && flawed_before == first {
+                ranges::conversions(table, change, &mut problems);
+            }
+            if problems.len() == before && flawed_before == first {
+                round_trips::lossy_or_not(table, change, &mut problems);
+            }
         }
     }
     problems

@@ -17,6 +17,7 @@ mod purity;
 mod reason;
 mod resolve;
 mod value;
+mod written;
 
 pub(crate) use casts::{assignable, widens};
 pub use catalog::{Volatility, function_names};
@@ -29,6 +30,7 @@ pub use nullable::{Cause, Nullable, nullable};
 pub(crate) use purity::storing;
 pub use purity::{Impurity, impurities, is_syntax};
 pub use reason::Reason;
+pub use written::written;
 
 use crate::types::Type;
 

@@ -29,6 +29,11 @@ impl Parser<'_> {
         self.nested(Level::Or)
     }
 
+    /// An expression that compares and connects nothing outside of brackets: a default, or one end of a bound.
+    pub(in crate::parse) fn closed_expression(&mut self) -> Parsed<Node> {
+        self.nested(Level::Other)
+    }
+
     /// An expression that binds at least as tightly as `least`.
     fn level(&mut self, least: Level) -> Parsed<Node> {
         let mut left = self.operand()?;
