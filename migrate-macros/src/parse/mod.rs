@@ -9,6 +9,7 @@ mod interval;
 mod modifiers;
 mod name;
 mod plan;
+mod statements;
 mod symbol;
 mod table;
 mod types;
