@@ -4,6 +4,7 @@ mod ambiguity;
 mod bounds;
 mod expressions;
 mod functions;
+mod hazards;
 mod names;
 mod nearest;
 mod nulls;
@@ -74,6 +75,7 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             }
             expressions::default_of_old(&change.old, &functions, &mut problems);
             expressions::default_of_new(&change.new, &functions, &mut problems);
+            hazards::incomparable(change, &mut problems);
             ambiguity::omitted_or_null(change, &mut problems);
             let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
             nulls::copied(change, &mut problems);
