@@ -15,6 +15,8 @@ pub(crate) struct Source {
     pub(crate) visibility: TokenStream,
     /// The module's name as it was written, raw or not.
     pub(crate) module: Ident,
+    /// The word after `stage`; the plan's name where there is none.
+    pub(crate) stage_place: Place,
     /// The plan, as far as it could be read.
     pub(crate) declaration: Declaration<Place>,
     /// What goes with each table of the declaration.

@@ -3,7 +3,7 @@
 use migrate_plan::Stage;
 use migrate_plan::declaration::{Column, Table};
 use migrate_plan::types::{Base, Type};
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
 use super::rust_name::RustNames;
@@ -46,30 +46,41 @@ impl OneTable<'_> {
         }
     }
 
-    /// The old columns: deprecated once the code is to use the new ones, and absent at the end.
+    /// The old columns: deprecated once the code is to use the new ones, and gone at the end.
     fn old_side(&self) -> TokenStream {
-        let stage = self.source.declaration.stage;
+        let Source { declaration, stage_place, .. } = self.source;
+        let (plan, stage) = (&declaration.name.text, declaration.stage);
         let mut names = RustNames::default();
+        let mut new_names = RustNames::default();
         let mut items = TokenStream::new();
-        if stage != Stage::Contract {
-            for (change, rest) in self.table.changes.iter().zip(&self.rest.changes) {
-                let deprecated = (stage == Stage::Switch).then(|| {
-                    let note = format!(
-                        "plan `{}` is at stage `switch`: use `new::{}`",
-                        self.source.declaration.name.text, change.new.name.text
-                    );
+        let mut replaced = Vec::new();
+        for (change, rest) in self.table.changes.iter().zip(&self.rest.changes) {
+            let new = new_names.of(&change.new.name);
+            let mark = match stage {
+                Stage::DualWrite => TokenStream::new(),
+                Stage::Switch => {
+                    let note = format!("plan `{plan}` is at stage `switch`: use `new::{new}`");
                     quote!(#[deprecated(note = #note)])
-                });
-                items.extend(self.column(&mut names, &change.old, &rest.docs, deprecated));
-            }
+                }
+                Stage::Contract => {
+                    replaced.push(format!("`new::{new}` replaces `{}`", change.old.name.text));
+                    never(&format!("plan {plan} has retired it: use new::{new}"), stage_place.start)
+                }
+            };
+            items.extend(self.column(&mut names, &change.old, &rest.docs, mark));
         }
         let about = match stage {
             Stage::DualWrite => "Columns as they were before the plan.",
             Stage::Switch => "Columns as they were before the plan; the code of this build uses the new ones.",
             Stage::Contract => "Empty: at stage `contract` the old columns are about to be dropped.",
         };
+        let gone = (stage == Stage::Contract).then(|| {
+            let note = format!("plan `{plan}` is at stage `contract`: {}", replaced.join(", "));
+            quote!(#[deprecated(note = #note)])
+        });
         quote! {
             #[doc = #about]
+            #gone
             pub mod old { #items }
         }
     }
@@ -78,7 +89,7 @@ impl OneTable<'_> {
         let mut names = RustNames::default();
         let mut items = TokenStream::new();
         for (change, rest) in self.table.changes.iter().zip(&self.rest.changes) {
-            items.extend(self.column(&mut names, &change.new, &rest.docs, None));
+            items.extend(self.column(&mut names, &change.new, &rest.docs, TokenStream::new()));
         }
         quote! {
             #[doc = "Columns as the plan makes them."]
@@ -91,7 +102,7 @@ impl OneTable<'_> {
         names: &mut RustNames,
         column: &Column<Place>,
         docs: &TokenStream,
-        deprecated: Option<TokenStream>,
+        mark: TokenStream,
     ) -> TokenStream {
         let root = self.root;
         let name = names.of(&column.name);
@@ -102,10 +113,21 @@ impl OneTable<'_> {
         quote_spanned! {name.span()=>
             #docs
             #[doc = #about]
-            #deprecated
+            #mark
             pub const #name: #root::Column<#marker> = #root::Column::new(#schema, #table, #text, #sql);
         }
     }
+}
+
+/// A condition that never holds. The item is not there, but rustc knows of it: code that names it is told that it is
+/// "gated behind the `…` feature", with this text for the feature, at this place.
+///
+/// Nothing else of stable Rust says both once and in words: an unsatisfied bound with `on_unimplemented` is followed by
+/// errors about the type, and a private item is only called private.
+fn never(reason: &str, place: Span) -> TokenStream {
+    let mut text = Literal::string(reason);
+    text.set_span(place);
+    quote_spanned!(place=> #[cfg(feature = #text)])
 }
 
 /// The Rust type that stands for a column's SQL type.

@@ -8,6 +8,7 @@ mod expr;
 mod interval;
 mod modifiers;
 mod name;
+mod paths;
 mod plan;
 mod statements;
 mod symbol;
@@ -21,6 +22,7 @@ use syn::buffer::Cursor;
 use crate::errors::Errors;
 use crate::place::Place;
 
+pub(crate) use paths::PlanPath;
 pub(crate) use plan::plan;
 
 /// Proof that an error was reported, and that nothing more needs to be said of it.

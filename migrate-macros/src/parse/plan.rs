@@ -43,13 +43,15 @@ pub(crate) fn plan(parser: &mut Parser<'_>) -> Option<Source> {
     let stage = items.stage.unwrap_or(Stage::DualWrite);
     let (tables, rest) = items.tables.into_iter().map(|table| (table.declared, table.source)).unzip();
     let declaration = Declaration { name: Name { text, span: name }, stage, tables };
-    Some(Source { attributes, visibility, module, declaration, tables: rest, lost_table: items.lost_table })
+    let (stage_place, lost_table) = (items.stage_place.unwrap_or(name), items.lost_table);
+    Some(Source { attributes, visibility, module, stage_place, declaration, tables: rest, lost_table })
 }
 
 /// What follows the head.
 #[derive(Default)]
 struct Items {
     stage: Option<Stage>,
+    stage_place: Option<Place>,
     stage_is_flawed: bool,
     tables: Vec<super::table::ParsedTable>,
     lost_table: bool,
@@ -157,6 +159,7 @@ impl Parser<'_> {
             }
             // Until it is read well, nothing follows from its absence.
             items.stage_is_flawed = true;
+            items.stage_place = Some(self.here());
             items.stage = Some(self.stage()?);
             if self.eat_punct(';').is_none() {
                 self.unexpected("`;` after the stage");

@@ -1,0 +1,207 @@
+//! The plans of a program, held against those of the lock file.
+//!
+//! `plan!` has compared each plan of its own crate already, on the plan's own tokens. What is left for here is what no
+//! single plan can see: plans that are missing, new plans that start late, and plans of another crate.
+
+use super::constant::{equal, fail, line};
+use crate::plan::{Plan, Stage};
+
+/// A plan of the lock file.
+#[derive(Debug)]
+pub struct Locked {
+    /// The module that lists it; empty where none is known.
+    pub module: &'static str,
+    /// The plan's name.
+    pub name: &'static str,
+    /// The stage of the last build that was locked.
+    pub stage: Stage,
+    /// The declaration, line by line, without the line of the name.
+    pub declaration: &'static str,
+}
+
+/// The rules about the plan at `place`.
+#[track_caller]
+pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, lock: &[Locked]) {
+    let plan = plans[place];
+    let Some(set) = set(plans, module, lock) else { return };
+    // A plan with errors has no declaration, and nothing more needs to be said of it.
+    let Some(declaration) = body(plan) else { return };
+    let name = plan.outline().name;
+    let Some(locked) = entry(lock, set, name) else {
+        if !matches!(plan.outline().stage, Stage::DualWrite) {
+            fail(&[
+                "the plan `",
+                name,
+                "` is new and starts at stage `",
+                plan.outline().stage.as_str(),
+                "`",
+                "\n\nnote: `migrate.lock` does not know it: no build has run yet that can use both sides",
+                "\nhelp: release it at `stage dual_write;` first. If it is released already, the lock file was not \
+                 committed with it: run the command `lock` in that release and commit what it writes",
+            ]);
+        }
+        return;
+    };
+    if matches!(locked.stage, Stage::DualWrite) && matches!(plan.outline().stage, Stage::Contract) {
+        fail(&[
+            "the plan `",
+            name,
+            "` skips the stage `switch`",
+            "\n\nnote: `migrate.lock` has it at stage `dual_write`: its builds still write the old side, which a build \
+             at `contract` takes away from them",
+            "\nhelp: release `stage switch;` first",
+        ]);
+    }
+    let (mut before, mut after) = (locked.declaration, declaration);
+    loop {
+        let (left, right) = (line(before), line(after));
+        let (old, new) = match (left, right) {
+            (None, None) => return,
+            (Some((old, rest)), Some((new, other))) => {
+                before = rest;
+                after = other;
+                if equal(old, new) {
+                    continue;
+                }
+                (old, new)
+            }
+            (Some((old, _)), None) => (old, "nothing"),
+            (None, Some((new, _))) => ("nothing", new),
+        };
+        fail(&[
+            "the plan `",
+            name,
+            "` is released and was edited",
+            "\n\nnote: `migrate.lock` has: ",
+            old,
+            "\nnote: the plan now says: ",
+            new,
+            "\nhelp: put it back, and make the change in a new plan",
+        ]);
+    }
+}
+
+/// No plan is missing that has not finished.
+#[track_caller]
+pub(super) const fn check_whole(plans: &[&'static Plan], module: &str, lock: &[Locked]) {
+    let Some(set) = set(plans, module, lock) else { return };
+    let mut place = 0;
+    while place < lock.len() {
+        let locked = &lock[place];
+        place += 1;
+        if !equal(locked.module, set) || matches!(locked.stage, Stage::Contract) || lists(plans, locked.name) {
+            continue;
+        }
+        if let Some(new) = renamed(plans, lock, set, locked) {
+            fail(&[
+                "the plan `",
+                locked.name,
+                "` is released and was renamed to `",
+                new,
+                "`",
+                "\n\nnote: a plan's name is its identity in the database: under another name it would start anew, beside \
+                 what is there already",
+                "\nhelp: give it its name back: `mod ",
+                locked.name,
+                ";`",
+            ]);
+        }
+        fail(&[
+            "the plan `",
+            locked.name,
+            "` is not finished and was removed",
+            "\n\nnote: `migrate.lock` has it at stage `",
+            locked.stage.as_str(),
+            "`: its columns and triggers are in the database, and nobody would take them away",
+            "\nhelp: list it in `migrations!` until a build at `stage contract` is released and locked. To give it up, \
+             revert it on every database, and then delete its block in `migrate.lock`",
+        ]);
+    }
+}
+
+/// The module under which the lock file has these plans: this one, or the one of the same crate that listed one of
+/// them, where the set has moved. `None` for a set that was never locked, such as one of tests.
+const fn set<'a>(plans: &[&'static Plan], module: &'a str, lock: &[Locked]) -> Option<&'a str> {
+    let mut moved = None;
+    let mut place = 0;
+    while place < lock.len() {
+        let locked = &lock[place];
+        if equal(locked.module, module) {
+            return Some(module);
+        }
+        if moved.is_none() && equal(crate_of(locked.module), crate_of(module)) && lists(plans, locked.name) {
+            moved = Some(locked.module);
+        }
+        place += 1;
+    }
+    moved
+}
+
+/// `shop` of `shop::billing`.
+pub(crate) const fn crate_of(module: &str) -> &str {
+    let bytes = module.as_bytes();
+    let mut end = 0;
+    while end < bytes.len() && bytes[end] != b':' {
+        end += 1;
+    }
+    module.split_at(end).0
+}
+
+const fn entry<'a>(lock: &'a [Locked], set: &str, name: &str) -> Option<&'a Locked> {
+    let mut place = 0;
+    while place < lock.len() {
+        if equal(lock[place].module, set) && equal(lock[place].name, name) {
+            return Some(&lock[place]);
+        }
+        place += 1;
+    }
+    None
+}
+
+const fn lists(plans: &[&'static Plan], name: &str) -> bool {
+    let mut place = 0;
+    while place < plans.len() {
+        if equal(plans[place].outline().name, name) {
+            return true;
+        }
+        place += 1;
+    }
+    false
+}
+
+/// The new plan that declares what `locked` does, and so is no new one.
+const fn renamed<'a>(plans: &[&'a Plan], lock: &[Locked], set: &str, locked: &Locked) -> Option<&'a str> {
+    let mut place = 0;
+    while place < plans.len() {
+        let name = plans[place].outline().name;
+        if entry(lock, set, name).is_none()
+            && let Some(declaration) = body(plans[place])
+            && same_lines(declaration, locked.declaration)
+        {
+            return Some(name);
+        }
+        place += 1;
+    }
+    None
+}
+
+const fn same_lines(mut a: &str, mut b: &str) -> bool {
+    loop {
+        match (line(a), line(b)) {
+            (None, None) => return true,
+            (Some((left, rest)), Some((right, other))) if equal(left, right) => {
+                a = rest;
+                b = other;
+            }
+            _ => return false,
+        }
+    }
+}
+
+/// The declaration without the line of the name.
+const fn body(plan: &Plan) -> Option<&str> {
+    match line(plan.outline().declaration) {
+        Some((_, body)) if !plan.outline().tables.is_empty() => Some(body),
+        _ => None,
+    }
+}

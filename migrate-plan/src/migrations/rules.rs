@@ -1,0 +1,326 @@
+//! Each plan, held against the plans around it.
+
+use super::constant::{equal, fail};
+use crate::plan::{Plan, Side, Stage, TableOutline};
+
+/// All rules about the plan at `place`.
+#[track_caller]
+pub(super) const fn check(plans: &[&'static Plan], place: usize) {
+    check_name(plans, place);
+    let tables = plans[place].outline().tables;
+    let mut t = 0;
+    while t < tables.len() {
+        let table = &tables[t];
+        let mut c = 0;
+        while c < table.changes.len() {
+            let (old, new) = table.changes[c];
+            check_old(plans, place, table, old);
+            check_new(plans, place, table, new);
+            c += 1;
+        }
+        let mut r = 0;
+        while r < table.reads.len() {
+            check_read(plans, place, table, table.reads[r]);
+            r += 1;
+        }
+        t += 1;
+    }
+}
+
+#[track_caller]
+const fn check_name(plans: &[&'static Plan], place: usize) {
+    let plan = plans[place];
+    let name = plan.outline().name;
+    let mut earlier = 0;
+    while earlier < place {
+        if equal(plans[earlier].outline().name, plan.outline().name) {
+            if equal(plans[earlier].outline().declaration, plan.outline().declaration) {
+                fail(&["the plan `", name, "` stands twice"]);
+            }
+            fail(&[
+                "two plans are named `",
+                name,
+                "`\n\nnote: a plan's name is its identity in the database: the second one would be taken for the first",
+                "\nhelp: give the second one a name of its own",
+            ]);
+        }
+        earlier += 1;
+    }
+}
+
+/// The column that is replaced: by one plan at a time, and by none before it is there.
+#[track_caller]
+const fn check_old(plans: &[&'static Plan], place: usize, table: &TableOutline, old: &str) {
+    let name = plans[place].outline().name;
+    let (schema, at) = (table.schema, table.name);
+    let mut earlier = place;
+    // The nearest plan that makes the column is the one whose column this plan replaces.
+    let mut is_made = false;
+    while earlier > 0 && !is_made {
+        earlier -= 1;
+        let other = plans[earlier].outline().name;
+        if adds(plans[earlier], table, old) {
+            is_made = true;
+        }
+        if !is_made && let Some((_, first)) = find(plans[earlier], table, old, Side::Old) {
+            fail(&[
+                "the plans `",
+                other,
+                "` and `",
+                name,
+                "` both replace the column `",
+                old,
+                "` of `",
+                schema,
+                ".",
+                at,
+                "`\n\nnote: two plans would keep one column equal to two others, and the first to end drops it",
+                "\nhelp: let `",
+                name,
+                "` replace `",
+                first,
+                "`, which `",
+                other,
+                "` makes of it",
+            ]);
+        }
+    }
+    let mut later = place + 1;
+    while later < plans.len() {
+        if adds(plans[later], table, old) && !builds_on(plans, later, place, table, old) {
+            let other = plans[later].outline().name;
+            fail(&[
+                "the plan `",
+                name,
+                "` replaces the column `",
+                old,
+                "` of `",
+                schema,
+                ".",
+                at,
+                "` and must come after `",
+                other,
+                "`, which adds it",
+                "\n\nnote: plans start in the order in which they stand: `",
+                name,
+                "` would find no such column",
+                "\nhelp: put `",
+                other,
+                "` before `",
+                name,
+                "`",
+            ]);
+        }
+        later += 1;
+    }
+}
+
+/// The column that is added: by one plan, unless another plan has taken the name's holder away in between.
+#[track_caller]
+const fn check_new(plans: &[&'static Plan], place: usize, table: &TableOutline, new: &str) {
+    let name = plans[place].outline().name;
+    let (schema, at) = (table.schema, table.name);
+    let mut earlier = place;
+    while earlier > 0 {
+        earlier -= 1;
+        if replaces(plans[earlier], table, new) {
+            return;
+        }
+        if adds(plans[earlier], table, new) {
+            fail(&[
+                "the plans `",
+                plans[earlier].outline().name,
+                "` and `",
+                name,
+                "` both add the column `",
+                new,
+                "` to `",
+                schema,
+                ".",
+                at,
+                "`\n\nnote: `",
+                name,
+                "` would find a column of this name that is not its own",
+                "\nhelp: give the column that `",
+                name,
+                "` makes another name",
+            ]);
+        }
+    }
+}
+
+/// A column that conversions read: it must be there from the first step of the plan to its last.
+#[track_caller]
+const fn check_read(plans: &[&'static Plan], place: usize, table: &TableOutline, column: &str) {
+    let name = plans[place].outline().name;
+    let (schema, at) = (table.schema, table.name);
+    let mut earlier = place;
+    while earlier > 0 {
+        earlier -= 1;
+        if adds(plans[earlier], table, column) {
+            break;
+        }
+        if drops(plans[earlier])
+            && let Some((_, new)) = find(plans[earlier], table, column, Side::Old)
+        {
+            let other = plans[earlier].outline().name;
+            fail(&[
+                "the plan `",
+                name,
+                "` reads the column `",
+                column,
+                "` of `",
+                schema,
+                ".",
+                at,
+                "`, which the plan `",
+                other,
+                "` drops",
+                "\n\nnote: `",
+                other,
+                "` stands before it and is at stage `contract`",
+                "\nhelp: read `",
+                new,
+                "` instead, or keep `",
+                other,
+                "` at stage `switch` until `",
+                name,
+                "` is finished and left out of `migrations!`",
+            ]);
+        }
+    }
+    let mut later = place + 1;
+    let mut was_there = false;
+    while later < plans.len() {
+        let other = plans[later].outline().name;
+        if let Some((_, new)) = find(plans[later], table, column, Side::Old) {
+            if drops(plans[later]) && !drops(plans[place]) && !was_there {
+                fail(&[
+                    "the plan `",
+                    other,
+                    "` drops the column `",
+                    column,
+                    "` of `",
+                    schema,
+                    ".",
+                    at,
+                    "`, which the plan `",
+                    name,
+                    "` still reads",
+                    "\n\nnote: `",
+                    other,
+                    "` is at stage `contract`, and `",
+                    name,
+                    "` at stage `",
+                    plans[place].outline().stage.as_str(),
+                    "`: its sync could convert no row any more",
+                    "\nhelp: bring `",
+                    name,
+                    "` to stage `contract` first, or let it read `",
+                    new,
+                    "`",
+                ]);
+            }
+            was_there = true;
+        }
+        if !was_there && !is_added_before(plans, place, table, column) && adds(plans[later], table, column) {
+            fail(&[
+                "the plan `",
+                name,
+                "` reads the column `",
+                column,
+                "` of `",
+                schema,
+                ".",
+                at,
+                "` and must come after `",
+                other,
+                "`, which adds it",
+                "\n\nnote: plans start in the order in which they stand: `",
+                name,
+                "` would find no such column",
+                "\nhelp: put `",
+                other,
+                "` before `",
+                name,
+                "`",
+            ]);
+        }
+        later += 1;
+    }
+}
+
+/// Whether a plan before `place` makes the column, or the plan itself.
+const fn is_added_before(plans: &[&'static Plan], place: usize, table: &TableOutline, column: &str) -> bool {
+    let mut at = 0;
+    while at <= place {
+        if adds(plans[at], table, column) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+/// Whether the column that the plan at `later` makes `column` from comes, in one or more plans, from
+/// one that the plan at `place` added: then the plans stand in order, and a name is used again.
+const fn builds_on(plans: &[&'static Plan], later: usize, place: usize, table: &TableOutline, column: &str) -> bool {
+    let mut source = match find(plans[later], table, column, Side::New) {
+        Some((old, _)) => old,
+        None => return false,
+    };
+    let mut at = later;
+    while at > place {
+        at -= 1;
+        if let Some((old, _)) = find(plans[at], table, source, Side::New) {
+            if at == place {
+                return true;
+            }
+            source = old;
+        }
+    }
+    false
+}
+
+/// Whether the plan's stage lets the runner drop what the plan replaces.
+const fn drops(plan: &Plan) -> bool {
+    matches!(plan.outline().stage, Stage::Contract)
+}
+
+const fn adds(plan: &'static Plan, table: &TableOutline, column: &str) -> bool {
+    find(plan, table, column, Side::New).is_some()
+}
+
+const fn replaces(plan: &'static Plan, table: &TableOutline, column: &str) -> bool {
+    find(plan, table, column, Side::Old).is_some()
+}
+
+/// The change of `plan` on the same table whose column on this side is `column`, by its two columns.
+const fn find(
+    plan: &'static Plan,
+    table: &TableOutline,
+    column: &str,
+    side: Side,
+) -> Option<(&'static str, &'static str)> {
+    let tables = plan.outline().tables;
+    let mut t = 0;
+    while t < tables.len() {
+        if equal(tables[t].schema, table.schema) && equal(tables[t].name, table.name) {
+            let changes = tables[t].changes;
+            let mut c = 0;
+            while c < changes.len() {
+                let (old, new) = changes[c];
+                let name = match side {
+                    Side::Old => old,
+                    Side::New => new,
+                };
+                if equal(name, column) {
+                    return Some((old, new));
+                }
+                c += 1;
+            }
+        }
+        t += 1;
+    }
+    None
+}

@@ -1,0 +1,25 @@
+migrate::plan! {
+    pub mod first;
+
+    stage dual_write;
+
+    table orders {
+        total: text => label: text;
+    }
+}
+
+migrate::plan! {
+    pub mod second;
+
+    stage dual_write;
+
+    table orders {
+        nick: text => name: text;
+    }
+}
+
+static MIGRATIONS: migrate::Migrations = migrate::migrations![first, second, first];
+
+fn main() {
+    println!("{}", MIGRATIONS.plans().len());
+}

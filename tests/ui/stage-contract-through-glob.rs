@@ -1,0 +1,17 @@
+#![deny(deprecated)]
+
+migrate::plan! {
+    pub mod change;
+
+    stage contract;
+
+    table orders {
+        total: text => label: text;
+    }
+}
+
+use change::orders::old::*;
+
+fn main() {
+    println!("select {total} from orders");
+}
