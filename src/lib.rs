@@ -106,15 +106,9 @@ macro_rules! migrations {
 /// What the code that [`plan!`] makes needs, and nobody else.
 #[doc(hidden)]
 pub mod __private {
-    pub use std::borrow::Cow::Borrowed as B;
-
     pub use migrate_macros::{migrations, plan};
-    pub use migrate_plan::lens::{Context, Conversion, Lens, Shape};
-    pub use migrate_plan::plan::{Declared, Table};
-    pub use migrate_plan::types::Image::*;
-    pub use migrate_plan::{Held::*, LockMode::*, Phase::*, Side::*, SyncChange::*, Work::*};
-    pub use migrate_plan::{List, Lock, Locked, Plan, Stage, Step};
-    pub use std::option::Option::{None, Some};
+    pub use migrate_plan::{Locked, Outline, Plan, Planned, Stage, TableOutline};
+    pub use std::sync::OnceLock;
 }
 
 /// The examples of the README compile.

@@ -80,7 +80,7 @@ fn not_started(plan: &Plan, row: Option<&PlanRow>) -> PlanReport {
         side: migrate_plan::Side::Old,
         done: Vec::new(),
         done_before: 0,
-        beyond_stage: plan.steps.iter().filter(|step| step.phase > plan.stage.last_phase()).count(),
+        beyond_stage: plan.steps.iter().filter(|step| step.phase() > plan.stage.last_phase()).count(),
         closed: held.into_iter().collect(),
         conflicts: 0,
         dependents: Vec::new(),

@@ -72,10 +72,7 @@ pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Close
                    AND t.new_columns && $4 \
                    AND (EXISTS (SELECT FROM migrate.step s \
                                 WHERE s.plan = p.id AND s.phase IN ('expand', 'dual_write') AND s.state <> 'done') \
-                     OR EXISTS (SELECT FROM migrate.step s, pg_catalog.unnest($4) AS r(name) \
-                                WHERE s.plan = p.id AND s.phase = 'contract' AND r.name = ANY (t.new_columns) \
-                                  AND pg_catalog.strpos(pg_catalog.array_to_string(s.work, ' '), \
-                                      'ALTER COLUMN \"' || r.name || '\" SET DEFAULT ') > 0)) \
+                     OR t.defaulted_columns && $4) \
                  ORDER BY p.id",
                 &[&&*plan.name, &&*table.schema, &&*table.name, &reads],
             )

@@ -4,7 +4,7 @@
 //! same thing can both be written.
 
 use crate::ident::own;
-use crate::plan::{List, Text};
+use crate::plan::Text;
 use crate::types::Image;
 
 /// One changed column.
@@ -15,7 +15,7 @@ pub struct Lens {
     /// The column after.
     pub new: Shape,
     /// The other columns that `up` or `down` read.
-    pub context: List<Context>,
+    pub context: Vec<Context>,
     /// New from old.
     pub up: Conversion,
     /// Old from new.
@@ -31,6 +31,8 @@ pub struct Shape {
     pub column: Text,
     /// Its type as SQL, safe under any `search_path`.
     pub ty: Text,
+    /// The same without modifiers, as a function takes and gives it.
+    pub base: Text,
     /// How its values are told apart.
     pub image: Image,
     /// Whether it is, or is to become, `NOT NULL`.
@@ -44,6 +46,8 @@ pub struct Shape {
 pub struct Context {
     /// The column.
     pub column: Text,
+    /// Its type without modifiers, as a function takes it.
+    pub base: Text,
     /// How its values are told apart.
     pub image: Image,
 }
@@ -56,7 +60,7 @@ pub struct Conversion {
     /// What it computes, as SQL over the columns it takes.
     pub expression: Text,
     /// The columns it takes, the converted one first where it reads it.
-    pub arguments: List<Text>,
+    pub arguments: Vec<Text>,
     /// Whether it can raise an error for some value.
     pub can_fail: bool,
 }

@@ -5,6 +5,7 @@
 //! program compiles; the runtime executes what it made. Users depend on the crate `migrate`.
 
 pub mod check;
+pub mod code;
 pub mod column;
 pub mod declaration;
 pub mod expr;
@@ -15,10 +16,12 @@ mod migrations;
 pub mod plan;
 mod planner;
 pub mod runbook;
+pub mod step;
 pub mod sync;
 pub mod types;
 
 pub use column::Column;
 pub use migrations::{Locked, Migrations};
-pub use plan::{Held, List, Lock, LockMode, Phase, Plan, Side, Stage, Step, SyncChange, Text, Work};
+pub use plan::{Outline, Phase, Plan, Planned, Side, Stage, TableOutline, Text};
 pub use planner::plan;
+pub use step::{Held, Lock, LockMode, Step, StepKind, SyncChange, Work};

@@ -1,20 +1,96 @@
-//! A planned change: the data that the macro emits and the runtime executes.
+//! A plan, and what was planned: the data that the macro emits and the runtime executes.
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Deref;
+use std::sync::OnceLock;
 
+use crate::code;
 use crate::ident::Qualified;
 use crate::lens::Lens;
+use crate::step::Step;
 
-/// Text that is `static` when the macro emitted it.
+/// Text that points into the program where the macro wrote it there.
 pub type Text = Cow<'static, str>;
 
-/// A list that is `static` when the macro emitted it.
-pub type List<T> = Cow<'static, [T]>;
+/// A plan as a program holds it: what `plan!` makes.
+///
+/// What the runner does stands in one text constant, and is read when it is first asked for.
+pub struct Plan {
+    outline: Outline,
+    data: &'static str,
+    /// Not in the plan itself: constant expressions read no `static` that can change.
+    planned: &'static OnceLock<Planned>,
+}
+
+impl Plan {
+    /// For the code that `plan!` makes.
+    #[doc(hidden)]
+    pub const fn new(outline: Outline, data: &'static str, planned: &'static OnceLock<Planned>) -> Plan {
+        Plan { outline, data, planned }
+    }
+
+    /// What plans are held against each other by while a program compiles.
+    pub const fn outline(&self) -> &Outline {
+        &self.outline
+    }
+}
+
+/// What was planned.
+impl Deref for Plan {
+    type Target = Planned;
+
+    fn deref(&self) -> &Planned {
+        let read = || match code::decode(&self.outline, self.data) {
+            Some(planned) => planned,
+            None => panic!("the plan `{}` was not written by this version of the library", self.outline.name),
+        };
+        self.planned.get_or_init(read)
+    }
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// The plan's name, so that whatever takes a name takes the plan too.
+impl AsRef<str> for Plan {
+    fn as_ref(&self) -> &str {
+        self.outline.name
+    }
+}
+
+/// The part of a plan that constant expressions can read.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// The plan's name.
+    pub name: &'static str,
+    /// What the build declares to be ready for.
+    pub stage: Stage,
+    /// The declaration in a form of its own; see [`Planned::declaration`].
+    pub declaration: &'static str,
+    /// The tables it changes.
+    pub tables: &'static [TableOutline],
+}
+
+/// The names that a plan gives on one table.
+#[derive(Clone, Copy, Debug)]
+pub struct TableOutline {
+    /// The schema.
+    pub schema: &'static str,
+    /// The table.
+    pub name: &'static str,
+    /// The columns that conversions may read beside the ones they convert.
+    pub reads: &'static [&'static str],
+    /// The old and the new column of each change.
+    pub changes: &'static [(&'static str, &'static str)],
+}
 
 /// One schema change, planned.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct Planned {
     /// Its identity in the database, for ever.
     pub name: Text,
     /// What the build that holds it declares to be ready for.
@@ -23,9 +99,9 @@ pub struct Plan {
     /// same change if and only if these texts are equal.
     pub declaration: Text,
     /// The tables it changes.
-    pub tables: List<Table>,
+    pub tables: Vec<Table>,
     /// What the runner does, in this order.
-    pub steps: List<Step>,
+    pub steps: Vec<Step>,
 }
 
 /// A table and what happens to its columns.
@@ -36,15 +112,15 @@ pub struct Table {
     /// The name.
     pub name: Text,
     /// The columns that exist before the plan, as declared: replaced ones and those that conversions read.
-    pub columns: List<Declared>,
+    pub columns: Vec<Declared>,
     /// One for each changed column.
-    pub lenses: List<Lens>,
+    pub lenses: Vec<Lens>,
 }
 
-/// The plan's name, so that whatever takes a name takes the plan too.
-impl AsRef<str> for Plan {
-    fn as_ref(&self) -> &str {
-        &self.name
+impl Planned {
+    /// The number of the first change of a table, counted from 1 over all tables.
+    pub(crate) fn first_change(&self, table: usize) -> usize {
+        1 + self.tables.iter().take(table).map(|table| table.lenses.len()).sum::<usize>()
     }
 }
 
@@ -52,6 +128,11 @@ impl Table {
     /// The qualified name; `Display` quotes it.
     pub fn qualified(&self) -> Qualified<'_> {
         Qualified { schema: &self.schema, name: &self.name }
+    }
+
+    /// `public.orders`, for names and people.
+    pub fn shown(&self) -> String {
+        format!("{}.{}", self.schema, self.name)
     }
 }
 
@@ -156,156 +237,6 @@ macro_rules! display_as_str {
     )*};
 }
 
-display_as_str!(Phase, Stage, Side, LockMode);
+pub(crate) use display_as_str;
 
-/// One thing the runner does inside a phase.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The phase it belongs to.
-    pub phase: Phase,
-    /// Its name, unique in the plan: `expand public.orders`.
-    pub name: Text,
-    /// What it does, as a sentence for people.
-    pub summary: Text,
-    /// How it is done.
-    pub work: Work,
-    /// How it is undone.
-    pub undo: Work,
-    /// The strongest lock it takes on each table, and for how long.
-    pub locks: List<Lock>,
-    /// SQL that answers `true` on the live catalog where the step's result is there. Jobs have none:
-    /// their cursor says it.
-    pub probe: Text,
-}
-
-impl Step {
-    /// Whether it happens whole or not at all in one transaction. A step that is not transactional can
-    /// be ended at any instant and run again: its journal entry comes before it, and its probe after.
-    pub fn is_transactional(&self) -> bool {
-        matches!(self.work, Work::Nothing | Work::Transaction { .. } | Work::Authority(_))
-    }
-}
-
-/// How a step is done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Work {
-    /// Nothing is left to do: undone together with an earlier step.
-    Nothing,
-    /// One transaction on one table, under that table's lock; what the statements need of the sync
-    /// triggers is done where [`SyncChange`] says.
-    Transaction {
-        /// The table that is locked first, by its place in [`Plan::tables`].
-        table: usize,
-        /// The lock taken before anything else.
-        lock: LockMode,
-        /// What becomes of the sync function and triggers.
-        sync: SyncChange,
-        /// The statements.
-        statements: List<Text>,
-    },
-    /// One statement outside any transaction block, with no timeout: it blocks neither reads nor writes.
-    Statement(Text),
-    /// Fills the new columns of a table, in batches.
-    Backfill {
-        /// The table, by its place in [`Plan::tables`].
-        table: usize,
-    },
-    /// Compares both sides of every row of a table.
-    Verify {
-        /// The table, by its place in [`Plan::tables`].
-        table: usize,
-    },
-    /// Changes the side that wins, on all tables of the plan, in one transaction and without a table lock.
-    Authority(Side),
-}
-
-/// What a step does with the sync of its table, in the same transaction as its statements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SyncChange {
-    /// Nothing.
-    Keep,
-    /// After the statements the plan's lenses join the sync.
-    Install,
-    /// After the statements the sync is strict: what `up` cannot convert is refused, since no empty new
-    /// column would be filled any more.
-    Tighten,
-    /// After the statements the sync is lenient again, as after [`Install`](SyncChange::Install).
-    Loosen,
-    /// Before the statements the plan's lenses leave the sync.
-    Remove,
-    /// After the statements the sync finds the old columns under their retired names.
-    Retire,
-    /// After the statements the sync finds the old columns under their own names again.
-    Unretire,
-}
-
-impl SyncChange {
-    /// The word for it in the journal.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            SyncChange::Keep => "keep",
-            SyncChange::Install => "install",
-            SyncChange::Tighten => "tighten",
-            SyncChange::Loosen => "loosen",
-            SyncChange::Remove => "remove",
-            SyncChange::Retire => "retire",
-            SyncChange::Unretire => "unretire",
-        }
-    }
-}
-
-/// A lock that a step takes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Lock {
-    /// The table.
-    pub table: Text,
-    /// The mode.
-    pub mode: LockMode,
-    /// What it is held for.
-    pub held: Held,
-}
-
-/// How long a lock is held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Held {
-    /// For changes of the catalog only: no row is read or written under it.
-    Instant,
-    /// For one batch, about 50 ms.
-    Batch,
-    /// While the whole table is read.
-    Scan,
-}
-
-/// PostgreSQL's table lock modes, weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LockMode {
-    /// Taken by reads.
-    AccessShare,
-    /// Taken by writes.
-    RowExclusive,
-    /// Blocks other schema changes and vacuum; neither reads nor writes.
-    ShareUpdateExclusive,
-    /// Blocks everything, reads too.
-    AccessExclusive,
-}
-
-impl LockMode {
-    /// PostgreSQL's words for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            LockMode::AccessShare => "ACCESS SHARE",
-            LockMode::RowExclusive => "ROW EXCLUSIVE",
-            LockMode::ShareUpdateExclusive => "SHARE UPDATE EXCLUSIVE",
-            LockMode::AccessExclusive => "ACCESS EXCLUSIVE",
-        }
-    }
-
-    /// Whose work waits for it.
-    pub const fn blocks(self) -> &'static str {
-        match self {
-            LockMode::AccessShare | LockMode::RowExclusive => "nobody",
-            LockMode::ShareUpdateExclusive => "other schema changes and vacuum",
-            LockMode::AccessExclusive => "reads and writes",
-        }
-    }
-}
+display_as_str!(Phase, Stage, Side);

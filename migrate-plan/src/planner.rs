@@ -6,26 +6,27 @@ use crate::declaration::{Change, Column, Declaration, Table};
 use crate::expr::{self, Expr, Kind};
 use crate::ident;
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Declared, Plan, Table as PlannedTable, Text};
+use crate::plan::{Declared, Planned, Table as PlannedTable, Text};
 use crate::types::{Image, Type};
 
 /// Plans a declaration. The declaration must have passed [`check`](crate::check::check): this
 /// function plans what it is given.
-pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Plan {
+pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Planned {
     let mut planned = Vec::new();
     let mut first = 1;
     for table in &declaration.tables {
         planned.push(planned_table(&declaration.name.text, table, first));
         first += table.changes.len();
     }
-    let steps = steps::steps(declaration, &planned);
-    Plan {
+    let mut plan = Planned {
         name: declaration.name.text.clone().into(),
         stage: declaration.stage,
         declaration: declaration.canonical().into(),
-        tables: planned.into(),
-        steps: steps.into(),
-    }
+        tables: planned,
+        steps: Vec::new(),
+    };
+    plan.steps = steps::steps(&plan);
+    plan
 }
 
 fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize) -> PlannedTable {
@@ -35,8 +36,8 @@ fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize) -> Planne
     PlannedTable {
         schema: table.schema().to_owned().into(),
         name: table.name.text.clone().into(),
-        columns: before.map(declared).collect::<Vec<_>>().into(),
-        lenses: lenses.into(),
+        columns: before.map(declared).collect(),
+        lenses,
     }
 }
 
@@ -60,13 +61,17 @@ fn lens<S: Clone>(plan: &str, number: usize, table: &Table<S>, change: &Change<S
     for column in &table.context {
         let read = [&up, &down].iter().any(|expr| expr.columns().contains(&column.name.text.as_str()));
         if read {
-            context.push(Context { column: column.name.text.clone().into(), image: Image::of(&column.ty) });
+            context.push(Context {
+                column: column.name.text.clone().into(),
+                base: column.ty.unmodified().into(),
+                image: Image::of(&column.ty),
+            });
         }
     }
     Lens {
         old: shape(&change.old),
         new: shape(&change.new),
-        context: context.into(),
+        context,
         up: conversion(plan, number, "up", &up, table, &change.old, &change.new.ty),
         down: conversion(plan, number, "down", &down, table, &change.new, &change.old.ty),
         conflicts: ident::conflicts(plan).into(),
@@ -84,6 +89,7 @@ fn shape<S>(column: &Column<S>) -> Shape {
     Shape {
         column: column.name.text.clone().into(),
         ty: column.ty.sql().into(),
+        base: column.ty.unmodified().into(),
         image: Image::of(&column.ty),
         not_null: column.not_null,
         default: default_of(column),
@@ -105,7 +111,7 @@ fn conversion<S: Clone>(
     Conversion {
         function: ident::of_change(plan, number, what).into(),
         expression: expr.to_string().into(),
-        arguments: expr.columns().into_iter().map(|name| Text::from(name.to_owned())).collect::<Vec<_>>().into(),
+        arguments: expr.columns().into_iter().map(|name| Text::from(name.to_owned())).collect(),
         can_fail: !fits || expr::can_fail(expr, &type_of),
     }
 }

@@ -5,32 +5,34 @@
 use std::fmt::Write;
 
 use crate::ident::{own, sync_function};
-use crate::plan::{Held, Lock, Phase, Plan, Side, Step, SyncChange, Table, Work};
+use crate::plan::{Phase, Planned, Side, Table};
+use crate::step::{Held, Lock, Step, SyncChange, Work};
 use crate::sync::{self, Standing};
 
 /// Markdown that lists what the runner will do. The sync is shown as it is when no other plan is in
 /// flight on the same table.
-pub fn runbook(plan: &Plan) -> String {
+pub fn runbook(plan: &Planned) -> String {
     let mut page = String::new();
     for phase in Phase::ALL {
         let _ = write!(page, "# Phase `{phase}`\n\n");
-        for step in plan.steps.iter().filter(|step| step.phase == phase) {
+        for step in plan.steps.iter().filter(|step| step.phase() == phase) {
             one_step(&mut page, plan, step);
         }
     }
     page
 }
 
-fn one_step(page: &mut String, plan: &Plan, step: &Step) {
-    let _ = write!(page, "**{}** — {}\n\n", step.name, step.summary);
-    for lock in step.locks.iter() {
+fn one_step(page: &mut String, plan: &Planned, step: &Step) {
+    let _ = write!(page, "**{}** — {}\n\n", step.name(plan), step.summary(plan));
+    let locks = step.locks(plan);
+    for lock in &locks {
         let _ = writeln!(page, "* Lock: {}", lock_line(lock));
     }
-    if step.locks.is_empty() {
+    if locks.is_empty() {
         page.push_str("* Lock: none on any table.\n");
     }
     page.push('\n');
-    let statements = statements(plan, &step.work);
+    let statements = statements(plan, step);
     if !statements.is_empty() {
         let _ = write!(page, "```sql\n{}\n```\n\n", statements.join(";\n") + ";");
     }
@@ -47,18 +49,18 @@ pub fn lock_line(lock: &Lock) -> String {
 }
 
 /// The SQL of a step, as it runs where the plan is alone.
-pub fn statements(plan: &Plan, work: &Work) -> Vec<String> {
-    match work {
+pub fn statements(plan: &Planned, step: &Step) -> Vec<String> {
+    match &step.work {
         Work::Nothing | Work::Verify { .. } => Vec::new(),
         Work::Statement(sql) => vec![sql.to_string()],
         Work::Backfill { table } => vec![batch(&plan.tables[*table])],
         Work::Authority(side) => {
             plan.tables.iter().map(|table| function_again(table, &format!("where the {side} side wins"))).collect()
         }
-        Work::Transaction { table, lock, sync, statements } => {
+        Work::Transaction { table, lock, sync, .. } => {
             let table = &plan.tables[*table];
             let mut all = vec!["BEGIN".to_owned(), format!("LOCK TABLE {} IN {lock} MODE", table.qualified())];
-            let own = statements.iter().map(ToString::to_string);
+            let own = step.statements(plan, &step.work);
             match sync {
                 SyncChange::Keep => all.extend(own),
                 SyncChange::Install => {

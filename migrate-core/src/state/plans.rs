@@ -189,12 +189,12 @@ pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[
                 &[
                     &id,
                     &(number as i32),
-                    &step.phase.as_str(),
-                    &&*step.name,
-                    &&*step.summary,
-                    &&*step.probe,
-                    &encode(&step.work),
-                    &encode(&step.undo),
+                    &step.phase().as_str(),
+                    &step.name(plan),
+                    &step.summary(plan),
+                    &step.probe(plan).unwrap_or_default(),
+                    &encode(&step.work, step.statements(plan, &step.work)),
+                    &encode(&step.undo, step.statements(plan, &step.undo)),
                 ],
             )
             .doing("journaling a step")?;
@@ -218,12 +218,14 @@ fn insert_table(
         fragments.iter().flat_map(|fragment| [Side::New, Side::Old].map(|first| fragment.mismatch(first))).collect();
     let old: Vec<&str> = table.lenses.iter().map(|lens| &*lens.old.column).collect();
     let new: Vec<&str> = table.lenses.iter().map(|lens| &*lens.new.column).collect();
+    let has_default = table.lenses.iter().filter(|lens| lens.new.default.is_some());
+    let defaulted: Vec<&str> = has_default.map(|lens| &*lens.new.column).collect();
     client
         .execute(
             "INSERT INTO migrate.plan_table \
-                    (plan, place, schema_name, table_name, relation, old_columns, new_columns, fill, unfilled, mismatch, \
-                     mismatch_each) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                    (plan, place, schema_name, table_name, relation, old_columns, new_columns, defaulted_columns, fill, \
+                     unfilled, mismatch, mismatch_each) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             &[
                 &plan,
                 &place,
@@ -232,6 +234,7 @@ fn insert_table(
                 &relation,
                 &old,
                 &new,
+                &defaulted,
                 &all(&|f| f.fill(), ", "),
                 &all(&|f| f.unfilled(), " OR "),
                 &all(&|f| f.mismatch(Side::New), " OR "),

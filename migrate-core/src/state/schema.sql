@@ -33,6 +33,8 @@ CREATE TABLE migrate.plan_table (
     shape text NOT NULL DEFAULT 'absent' CHECK (shape IN ('absent', 'live', 'strict', 'retired')),
     old_columns text[] NOT NULL,
     new_columns text[] NOT NULL,
+    -- Those of them that get a default when the plan is finished, and have none before.
+    defaulted_columns text[] NOT NULL,
     -- SQL of the jobs: what fills a row, which rows are not filled, which rows disagree.
     fill text NOT NULL,
     unfilled text NOT NULL,

@@ -2,17 +2,17 @@
 
 use migrate_plan::{LockMode, Side, SyncChange, Work};
 
-/// Writes work down.
-pub(super) fn encode(work: &Work) -> Vec<String> {
+/// Writes work down, with its statements in full.
+pub(super) fn encode(work: &Work, full: Vec<String>) -> Vec<String> {
     match work {
         Work::Nothing => vec!["nothing".to_owned()],
         Work::Statement(sql) => vec!["statement".to_owned(), sql.to_string()],
         Work::Backfill { table } => vec!["backfill".to_owned(), table.to_string()],
         Work::Verify { table } => vec!["verify".to_owned(), table.to_string()],
         Work::Authority(side) => vec!["authority".to_owned(), side.to_string()],
-        Work::Transaction { table, lock, sync, statements } => {
+        Work::Transaction { table, lock, sync, .. } => {
             let head = ["transaction", &table.to_string(), lock.as_str(), sync.as_str()].map(str::to_owned);
-            head.into_iter().chain(statements.iter().map(ToString::to_string)).collect()
+            head.into_iter().chain(full).collect()
         }
     }
 }
@@ -30,7 +30,7 @@ pub(super) fn decode(words: &[String]) -> Option<Work> {
             table: table.parse().ok()?,
             lock: lock_of(lock)?,
             sync: sync_of(sync)?,
-            statements: statements.iter().map(|sql| sql.clone().into()).collect::<Vec<_>>().into(),
+            statements: statements.iter().map(|sql| sql.clone().into()).collect(),
         },
         _ => return None,
     })
@@ -70,11 +70,11 @@ mod tests {
                 table: 1,
                 lock: LockMode::AccessExclusive,
                 sync: SyncChange::Retire,
-                statements: vec!["A".into(), "B".into()].into(),
+                statements: vec!["A".into(), "B".into()],
             },
         ];
         for work in all {
-            assert_eq!(decode(&encode(&work)), Some(work));
+            assert_eq!(decode(&encode(&work, vec!["A".to_owned(), "B".to_owned()])), Some(work));
         }
         assert_eq!(decode(&["teleport".to_owned()]), None);
     }

@@ -5,7 +5,7 @@ mod data;
 mod rust_name;
 
 use migrate_plan::runbook::runbook;
-use migrate_plan::{Plan, Stage};
+use migrate_plan::{Planned, Stage};
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 
@@ -23,21 +23,21 @@ pub(crate) fn planned(root: &Ident, source: &Source, dependency: Option<TokenStr
 /// The module of a plan with errors: the same items as far as they were understood, so that no second
 /// error follows from the first, and a plan that does nothing.
 pub(crate) fn fallback(root: &Ident, source: &Source, errors: Errors) -> TokenStream {
-    let plan = Plan {
+    let plan = Planned {
         name: source.declaration.name.text.clone().into(),
         stage: source.declaration.stage,
         declaration: "".into(),
-        tables: Vec::new().into(),
-        steps: Vec::new().into(),
+        tables: Vec::new(),
+        steps: Vec::new(),
     };
     let mut tokens = errors.into_tokens();
     tokens.extend(module(root, source, &plan, "This plan has errors.", None));
     tokens
 }
 
-fn module(root: &Ident, source: &Source, plan: &Plan, page: &str, dependency: Option<TokenStream>) -> TokenStream {
+fn module(root: &Ident, source: &Source, plan: &Planned, page: &str, dependency: Option<TokenStream>) -> TokenStream {
     let Source { attributes, visibility, module, .. } = source;
-    let data = data::plan(plan);
+    let data = data::plan(root, plan);
     let tables = columns::tables(root, source);
     let about = format!("The plan `{}`, at stage `{}`.", plan.name, plan.stage);
     quote! {
@@ -47,17 +47,14 @@ fn module(root: &Ident, source: &Source, plan: &Plan, page: &str, dependency: Op
         #[allow(dead_code, non_snake_case, non_upper_case_globals, unexpected_cfgs, unreachable_pub)]
         #visibility mod #module {
             #[doc = #about]
-            pub static PLAN: #root::Plan = {
-                use #root::__private::*;
-                #data
-            };
+            pub static PLAN: #root::Plan = #data;
             #tables
             #dependency
         }
     }
 }
 
-fn summary(plan: &Plan) -> String {
+fn summary(plan: &Planned) -> String {
     let stage = match plan.stage {
         Stage::DualWrite => "the code of this build can use both sides, and asks `side()` which",
         Stage::Switch => "the code of this build uses the new side only",

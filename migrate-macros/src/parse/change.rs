@@ -25,6 +25,9 @@ impl Parser<'_> {
         if self.at_statement() {
             return Err(self.misplaced_statement());
         }
+        if let Some(problem) = self.refused_statement() {
+            return Err(self.report(problem));
+        }
         let (old, old_is_sound) = self.column(&["=>", "->", ";", "{"])?;
         if self.eat_symbol("=>").is_none() {
             let reported = self.missing_arrow(&old);
@@ -127,6 +130,9 @@ impl Parser<'_> {
     }
 
     fn not_a_statement(&mut self, word: &str) -> Reported {
+        if let Some(problem) = self.refused_statement() {
+            return self.report(problem);
+        }
         let problem = Problem::new(self.here(), format!("expected `up` or `down`, found {}", self.found()));
         let problem = match word {
             "irreversible" => problem

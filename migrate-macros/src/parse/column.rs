@@ -87,31 +87,20 @@ impl Parser<'_> {
             traits.default = Some(self.expression()?);
             return Ok(());
         }
-        Err(self.unknown_trait())
+        Err(self.unknown_trait(name))
     }
 
-    fn unknown_trait(&mut self) -> Reported {
+    fn unknown_trait(&mut self, name: &Name<Place>) -> Reported {
+        if let Some(problem) = self.refused_trait(&name.text) {
+            return self.report(problem);
+        }
         let word = self.peek_word().map(|word| word.text.to_ascii_lowercase()).unwrap_or_default();
-        let problem = match word.as_str() {
-            "primary" | "unique" | "references" | "check" | "constraint" | "exclude" | "collate" | "comment"
-            | "storage" | "compression" => Problem::new(self.here(), format!("`{word}` is not part of a plan"))
-                .note("what hangs on a column (indexes, constraints, collation, comment) is read from the live table")
-                .help("leave it out"),
-            "generated" | "identity" | "autoincrement" | "auto_increment" => {
-                Problem::new(self.here(), "a column that PostgreSQL fills in itself cannot be replaced")
-                    .note("the sync would have to write it, and PostgreSQL does not allow that")
-                    .help("make it a plain column first")
-            }
-            _ => {
-                let message =
-                    format!("expected `not null`, `default …` or the end of the column, found {}", self.found());
-                let problem = Problem::new(self.here(), message);
-                match nearest(&word, ["not", "null", "default"]) {
-                    Some("not") => problem.help("write `not null`"),
-                    Some(near) => problem.help(format!("did you mean `{near}`?")),
-                    None => problem,
-                }
-            }
+        let message = format!("expected `not null`, `default …` or the end of the column, found {}", self.found());
+        let problem = Problem::new(self.here(), message);
+        let problem = match nearest(&word, ["not", "null", "default"]) {
+            Some("not") => problem.help("write `not null`"),
+            Some(near) => problem.help(format!("did you mean `{near}`?")),
+            None => problem,
         };
         self.report(problem)
     }

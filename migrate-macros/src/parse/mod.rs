@@ -10,6 +10,7 @@ mod modifiers;
 mod name;
 mod paths;
 mod plan;
+mod statements;
 mod symbol;
 mod table;
 mod types;

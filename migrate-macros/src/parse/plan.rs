@@ -190,6 +190,9 @@ impl Parser<'_> {
     fn unknown_item(&mut self, items: &mut Items) -> super::Reported {
         // What was meant is not known, so nothing may follow from the lack of it.
         items.lost_table = true;
+        if let Some(problem) = self.refused_statement() {
+            return self.report(problem);
+        }
         let place = self.here();
         let word = self.peek_word().map(|word| word.text);
         let problem = Problem::new(place, format!("expected `stage` or `table`, found {}", self.found()));

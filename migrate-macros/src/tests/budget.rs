@@ -72,8 +72,8 @@ fn a_plan_with_one_change_is_small() {
     let code = without_docs(expansion);
     let (code, texts) = (code.to_string().len(), texts(code));
     println!("one change: {code} bytes of code, of which {texts} are the plan's; {} of documentation", all - code);
-    assert!(code - texts <= 4 * 1024, "{code} bytes, {texts} of them in texts");
-    assert!(code <= 9 * 1024, "{code} bytes");
+    assert!(code - texts <= 1024, "{code} bytes, {texts} of them in texts");
+    assert!(code <= 3 * 1024, "{code} bytes");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod ambiguity;
 mod expressions;
 mod functions;
+mod hazards;
 mod names;
 mod nearest;
 
@@ -57,6 +58,7 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             expressions::conversion(table, change, expressions::Direction::Down, &mut problems);
             expressions::default_of_old(&change.old, &mut problems);
             expressions::default_of_new(&change.new, &mut problems);
+            hazards::incomparable(change, &mut problems);
             ambiguity::omitted_or_null(change, &mut problems);
             ambiguity::null_that_comes_back(change, &mut problems);
             ambiguity::defaults_that_differ(table, change, &mut problems);

@@ -1,27 +1,5 @@
 //! What constant expressions lack: texts that are compared, cut and put together.
 
-use std::borrow::Cow;
-
-use crate::plan::{List, Text};
-
-pub(super) const fn text(text: &Text) -> &str {
-    match text {
-        Cow::Borrowed(text) => text,
-        Cow::Owned(text) => text.as_str(),
-    }
-}
-
-pub(super) const fn slice<T: Clone>(list: &List<T>) -> &[T] {
-    match list {
-        Cow::Borrowed(list) => list,
-        Cow::Owned(list) => list.as_slice(),
-    }
-}
-
-pub(super) const fn same(a: &Text, b: &Text) -> bool {
-    equal(text(a), text(b))
-}
-
 pub(super) const fn equal(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {

@@ -3,7 +3,7 @@
 //! `plan!` has compared each plan of its own crate already, on the plan's own tokens. What is left for here is what no
 //! single plan can see: plans that are missing, new plans that start late, and plans of another crate.
 
-use super::constant::{equal, fail, line, slice, text};
+use super::constant::{equal, fail, line};
 use crate::plan::{Plan, Stage};
 
 /// A plan of the lock file.
@@ -26,7 +26,7 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, l
     let Some(set) = set(plans, module, lock) else { return };
     // A plan with errors has no declaration, and nothing more needs to be said of it.
     let Some(declaration) = body(plan) else { return };
-    let name = text(&plan.name);
+    let name = plan.outline().name;
     let Some(locked) = entry(lock, set, name) else {
         if let Some(locked) = renamed(plans, lock, set, declaration) {
             fail(&[
@@ -42,12 +42,12 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, l
                 ";`",
             ]);
         }
-        if !matches!(plan.stage, Stage::DualWrite) {
+        if !matches!(plan.outline().stage, Stage::DualWrite) {
             fail(&[
                 "the plan `",
                 name,
                 "` is new and starts at stage `",
-                plan.stage.as_str(),
+                plan.outline().stage.as_str(),
                 "`",
                 "\n\nnote: `migrate.lock` does not know it: no build has run yet that can use both sides",
                 "\nhelp: release it at `stage dual_write;` first. If it is released already, the lock file was not \
@@ -56,7 +56,7 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, l
         }
         return;
     };
-    if matches!(locked.stage, Stage::DualWrite) && matches!(plan.stage, Stage::Contract) {
+    if matches!(locked.stage, Stage::DualWrite) && matches!(plan.outline().stage, Stage::Contract) {
         fail(&[
             "the plan `",
             name,
@@ -164,7 +164,7 @@ const fn entry<'a>(lock: &'a [Locked], set: &str, name: &str) -> Option<&'a Lock
 const fn lists(plans: &[&'static Plan], name: &str) -> bool {
     let mut place = 0;
     while place < plans.len() {
-        if equal(text(&plans[place].name), name) {
+        if equal(plans[place].outline().name, name) {
             return true;
         }
         place += 1;
@@ -193,7 +193,7 @@ const fn renamed<'a>(plans: &[&'static Plan], lock: &'a [Locked], set: &str, dec
 const fn is_renamed(plans: &[&'static Plan], lock: &[Locked], set: &str, locked: &Locked) -> bool {
     let mut place = 0;
     while place < plans.len() {
-        if entry(lock, set, text(&plans[place].name)).is_none()
+        if entry(lock, set, plans[place].outline().name).is_none()
             && let Some(declaration) = body(plans[place])
             && same_lines(declaration, locked.declaration)
         {
@@ -219,8 +219,8 @@ const fn same_lines(mut a: &str, mut b: &str) -> bool {
 
 /// The declaration without the line of the name.
 const fn body(plan: &Plan) -> Option<&str> {
-    match line(text(&plan.declaration)) {
-        Some((_, body)) if !slice(&plan.tables).is_empty() => Some(body),
+    match line(plan.outline().declaration) {
+        Some((_, body)) if !plan.outline().tables.is_empty() => Some(body),
         _ => None,
     }
 }

@@ -1,32 +1,27 @@
 //! Each plan, held against the plans around it.
 
-use super::constant::{equal, fail, same, slice, text};
-use crate::lens::Lens;
-use crate::plan::{Plan, Side, Stage, Table};
+use super::constant::{equal, fail};
+use crate::plan::{Plan, Side, Stage, TableOutline};
 
 /// All rules about the plan at `place`.
 #[track_caller]
 pub(super) const fn check(plans: &[&'static Plan], place: usize) {
     check_name(plans, place);
-    let tables = slice(&plans[place].tables);
+    let tables = plans[place].outline().tables;
     let mut t = 0;
     while t < tables.len() {
         let table = &tables[t];
-        let lenses = slice(&table.lenses);
-        let mut l = 0;
-        while l < lenses.len() {
-            check_old(plans, place, table, &lenses[l]);
-            check_new(plans, place, table, &lenses[l]);
-            l += 1;
-        }
-        let columns = slice(&table.columns);
         let mut c = 0;
-        while c < columns.len() {
-            let column = text(&columns[c].name);
-            if !replaces(plans[place], table, column) {
-                check_read(plans, place, table, column);
-            }
+        while c < table.changes.len() {
+            let (old, new) = table.changes[c];
+            check_old(plans, place, table, old);
+            check_new(plans, place, table, new);
             c += 1;
+        }
+        let mut r = 0;
+        while r < table.reads.len() {
+            check_read(plans, place, table, table.reads[r]);
+            r += 1;
         }
         t += 1;
     }
@@ -35,11 +30,11 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize) {
 #[track_caller]
 const fn check_name(plans: &[&'static Plan], place: usize) {
     let plan = plans[place];
-    let name = text(&plan.name);
+    let name = plan.outline().name;
     let mut earlier = 0;
     while earlier < place {
-        if same(&plans[earlier].name, &plan.name) {
-            if same(&plans[earlier].declaration, &plan.declaration) {
+        if equal(plans[earlier].outline().name, plan.outline().name) {
+            if equal(plans[earlier].outline().declaration, plan.outline().declaration) {
                 fail(&["the plan `", name, "` stands twice"]);
             }
             fail(&[
@@ -55,19 +50,19 @@ const fn check_name(plans: &[&'static Plan], place: usize) {
 
 /// The column that is replaced: by one plan at a time, and by none before it is there.
 #[track_caller]
-const fn check_old(plans: &[&'static Plan], place: usize, table: &Table, lens: &Lens) {
-    let name = text(&plans[place].name);
-    let (schema, at, old) = (text(&table.schema), text(&table.name), text(&lens.old.column));
+const fn check_old(plans: &[&'static Plan], place: usize, table: &TableOutline, old: &str) {
+    let name = plans[place].outline().name;
+    let (schema, at) = (table.schema, table.name);
     let mut earlier = place;
     // The nearest plan that makes the column is the one whose column this plan replaces.
     let mut is_made = false;
     while earlier > 0 && !is_made {
         earlier -= 1;
-        let other = text(&plans[earlier].name);
+        let other = plans[earlier].outline().name;
         if adds(plans[earlier], table, old) {
             is_made = true;
         }
-        if !is_made && let Some(first) = find(plans[earlier], table, old, Side::Old) {
+        if !is_made && let Some((_, first)) = find(plans[earlier], table, old, Side::Old) {
             fail(&[
                 "the plans `",
                 other,
@@ -83,7 +78,7 @@ const fn check_old(plans: &[&'static Plan], place: usize, table: &Table, lens: &
                 "\nhelp: let `",
                 name,
                 "` replace `",
-                text(&first.new.column),
+                first,
                 "`, which `",
                 other,
                 "` makes of it",
@@ -93,7 +88,7 @@ const fn check_old(plans: &[&'static Plan], place: usize, table: &Table, lens: &
     let mut later = place + 1;
     while later < plans.len() {
         if adds(plans[later], table, old) && !builds_on(plans, later, place, table, old) {
-            let other = text(&plans[later].name);
+            let other = plans[later].outline().name;
             fail(&[
                 "the plan `",
                 name,
@@ -122,9 +117,9 @@ const fn check_old(plans: &[&'static Plan], place: usize, table: &Table, lens: &
 
 /// The column that is added: by one plan, unless another plan has taken the name's holder away in between.
 #[track_caller]
-const fn check_new(plans: &[&'static Plan], place: usize, table: &Table, lens: &Lens) {
-    let name = text(&plans[place].name);
-    let (schema, at, new) = (text(&table.schema), text(&table.name), text(&lens.new.column));
+const fn check_new(plans: &[&'static Plan], place: usize, table: &TableOutline, new: &str) {
+    let name = plans[place].outline().name;
+    let (schema, at) = (table.schema, table.name);
     let mut earlier = place;
     while earlier > 0 {
         earlier -= 1;
@@ -134,7 +129,7 @@ const fn check_new(plans: &[&'static Plan], place: usize, table: &Table, lens: &
         if adds(plans[earlier], table, new) {
             fail(&[
                 "the plans `",
-                text(&plans[earlier].name),
+                plans[earlier].outline().name,
                 "` and `",
                 name,
                 "` both add the column `",
@@ -156,9 +151,9 @@ const fn check_new(plans: &[&'static Plan], place: usize, table: &Table, lens: &
 
 /// A column that conversions read: it must be there from the first step of the plan to its last.
 #[track_caller]
-const fn check_read(plans: &[&'static Plan], place: usize, table: &Table, column: &str) {
-    let name = text(&plans[place].name);
-    let (schema, at) = (text(&table.schema), text(&table.name));
+const fn check_read(plans: &[&'static Plan], place: usize, table: &TableOutline, column: &str) {
+    let name = plans[place].outline().name;
+    let (schema, at) = (table.schema, table.name);
     let mut earlier = place;
     while earlier > 0 {
         earlier -= 1;
@@ -166,9 +161,9 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &Table, column
             break;
         }
         if drops(plans[earlier])
-            && let Some(lens) = find(plans[earlier], table, column, Side::Old)
+            && let Some((_, new)) = find(plans[earlier], table, column, Side::Old)
         {
-            let other = text(&plans[earlier].name);
+            let other = plans[earlier].outline().name;
             fail(&[
                 "the plan `",
                 name,
@@ -185,7 +180,7 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &Table, column
                 other,
                 "` stands before it and is at stage `contract`",
                 "\nhelp: read `",
-                text(&lens.new.column),
+                new,
                 "` instead, or keep `",
                 other,
                 "` at stage `switch` until `",
@@ -197,8 +192,8 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &Table, column
     let mut later = place + 1;
     let mut was_there = false;
     while later < plans.len() {
-        let other = text(&plans[later].name);
-        if let Some(lens) = find(plans[later], table, column, Side::Old) {
+        let other = plans[later].outline().name;
+        if let Some((_, new)) = find(plans[later], table, column, Side::Old) {
             if drops(plans[later]) && !drops(plans[place]) && !was_there {
                 fail(&[
                     "the plan `",
@@ -217,12 +212,12 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &Table, column
                     "` is at stage `contract`, and `",
                     name,
                     "` at stage `",
-                    plans[place].stage.as_str(),
+                    plans[place].outline().stage.as_str(),
                     "`: its sync could convert no row any more",
                     "\nhelp: bring `",
                     name,
                     "` to stage `contract` first, or let it read `",
-                    text(&lens.new.column),
+                    new,
                     "`",
                 ]);
             }
@@ -256,7 +251,7 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &Table, column
 }
 
 /// Whether a plan before `place` makes the column, or the plan itself.
-const fn is_added_before(plans: &[&'static Plan], place: usize, table: &Table, column: &str) -> bool {
+const fn is_added_before(plans: &[&'static Plan], place: usize, table: &TableOutline, column: &str) -> bool {
     let mut at = 0;
     while at <= place {
         if adds(plans[at], table, column) {
@@ -269,19 +264,19 @@ const fn is_added_before(plans: &[&'static Plan], place: usize, table: &Table, c
 
 /// Whether the column that the plan at `later` makes `column` from comes, in one or more plans, from
 /// one that the plan at `place` added: then the plans stand in order, and a name is used again.
-const fn builds_on(plans: &[&'static Plan], later: usize, place: usize, table: &Table, column: &str) -> bool {
+const fn builds_on(plans: &[&'static Plan], later: usize, place: usize, table: &TableOutline, column: &str) -> bool {
     let mut source = match find(plans[later], table, column, Side::New) {
-        Some(lens) => text(&lens.old.column),
+        Some((old, _)) => old,
         None => return false,
     };
     let mut at = later;
     while at > place {
         at -= 1;
-        if let Some(lens) = find(plans[at], table, source, Side::New) {
+        if let Some((old, _)) = find(plans[at], table, source, Side::New) {
             if at == place {
                 return true;
             }
-            source = text(&lens.old.column);
+            source = old;
         }
     }
     false
@@ -289,34 +284,40 @@ const fn builds_on(plans: &[&'static Plan], later: usize, place: usize, table: &
 
 /// Whether the plan's stage lets the runner drop what the plan replaces.
 const fn drops(plan: &Plan) -> bool {
-    matches!(plan.stage, Stage::Contract)
+    matches!(plan.outline().stage, Stage::Contract)
 }
 
-const fn adds(plan: &'static Plan, table: &Table, column: &str) -> bool {
+const fn adds(plan: &'static Plan, table: &TableOutline, column: &str) -> bool {
     find(plan, table, column, Side::New).is_some()
 }
 
-const fn replaces(plan: &'static Plan, table: &Table, column: &str) -> bool {
+const fn replaces(plan: &'static Plan, table: &TableOutline, column: &str) -> bool {
     find(plan, table, column, Side::Old).is_some()
 }
 
-/// The lens of `plan` on the same table whose column on this side is `column`.
-const fn find(plan: &'static Plan, table: &Table, column: &str, side: Side) -> Option<&'static Lens> {
-    let tables = slice(&plan.tables);
+/// The change of `plan` on the same table whose column on this side is `column`, by its two columns.
+const fn find(
+    plan: &'static Plan,
+    table: &TableOutline,
+    column: &str,
+    side: Side,
+) -> Option<(&'static str, &'static str)> {
+    let tables = plan.outline().tables;
     let mut t = 0;
     while t < tables.len() {
-        if same(&tables[t].schema, &table.schema) && same(&tables[t].name, &table.name) {
-            let lenses = slice(&tables[t].lenses);
-            let mut l = 0;
-            while l < lenses.len() {
-                let shape = match side {
-                    Side::Old => &lenses[l].old,
-                    Side::New => &lenses[l].new,
+        if equal(tables[t].schema, table.schema) && equal(tables[t].name, table.name) {
+            let changes = tables[t].changes;
+            let mut c = 0;
+            while c < changes.len() {
+                let (old, new) = changes[c];
+                let name = match side {
+                    Side::Old => old,
+                    Side::New => new,
                 };
-                if equal(text(&shape.column), column) {
-                    return Some(&lenses[l]);
+                if equal(name, column) {
+                    return Some((old, new));
                 }
-                l += 1;
+                c += 1;
             }
         }
         t += 1;

@@ -1,30 +1,30 @@
 //! Which plans fit together, and what is said of those that do not.
 
 use super::*;
-use crate::declaration::{Change, Column, Declaration, Name, Table as DeclaredTable};
-use crate::plan::Stage;
-use crate::types::Type;
-
-fn name(text: &str) -> Name<()> {
-    Name { text: text.to_owned(), span: () }
-}
-
-fn column(text: &str) -> Column<()> {
-    Column { name: name(text), ty: Type::named("integer"), ty_span: (), not_null: true, default: None }
-}
+use crate::plan::{Outline, Stage, TableOutline};
 
 /// A plan that replaces `old` by `new` in the table `t`.
-fn plan(plan: &str, old: &str, new: &str) -> &'static Plan {
+fn plan(plan: &'static str, old: &'static str, new: &'static str) -> &'static Plan {
     staged(plan, Stage::DualWrite, old, new, &[])
 }
 
 /// The same at a stage, with columns that it reads.
-fn staged(plan: &str, stage: Stage, old: &str, new: &str, reads: &[&str]) -> &'static Plan {
-    let change = Change { old: column(old), new: column(new), up: None, down: None };
-    let context = reads.iter().map(|read| column(read)).collect();
-    let table = DeclaredTable { schema: None, name: name("t"), context, changes: vec![change] };
-    let declaration = Declaration { name: name(plan), stage, tables: vec![table] };
-    Box::leak(Box::new(crate::plan(&declaration)))
+fn staged(
+    name: &'static str,
+    stage: Stage,
+    old: &'static str,
+    new: &'static str,
+    reads: &[&'static str],
+) -> &'static Plan {
+    let declaration = Box::leak(format!("plan {name}\n{old} => {new}").into_boxed_str());
+    let table = TableOutline {
+        schema: "public",
+        name: "t",
+        reads: Box::leak(reads.into()),
+        changes: Box::leak(Box::new([(old, new)])),
+    };
+    let outline = Outline { name, stage, declaration, tables: Box::leak(Box::new([table])) };
+    Box::leak(Box::new(Plan::new(outline, "", Box::leak(Box::default()))))
 }
 
 fn message(plans: &[&'static Plan]) -> Option<String> {
@@ -100,9 +100,9 @@ fn a_column_that_is_read_must_be_there_from_first_to_last() {
 fn lock(plans: &[&'static Plan]) -> &'static [Locked] {
     let locked = |plan: &&'static Plan| Locked {
         module: "shop",
-        name: plan.name.as_ref(),
-        stage: plan.stage,
-        declaration: plan.declaration.split_once('\n').map_or("", |(_, body)| body),
+        name: plan.outline().name,
+        stage: plan.outline().stage,
+        declaration: plan.outline().declaration.split_once('\n').map_or("", |(_, body)| body),
     };
     plans.iter().map(locked).collect::<Vec<_>>().leak()
 }

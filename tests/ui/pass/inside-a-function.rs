@@ -8,5 +8,5 @@ fn main() {
             total: text => label: text;
         }
     }
-    assert_eq!(change::PLAN.steps.len(), change::PLAN.steps.iter().map(|step| &step.name).count());
+    assert_eq!(change::PLAN.steps.len(), change::PLAN.steps.iter().map(|step| step.name(&change::PLAN)).count());
 }

@@ -1,0 +1,15 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        total: numeric(12, 2) not null => amount: numeric(12, 2) not null {
+            up total;
+            down amount;
+            commit;
+        }
+    }
+}
+
+fn main() {}

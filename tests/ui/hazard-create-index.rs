@@ -1,0 +1,13 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        total: numeric(12, 2) not null => amount: numeric(12, 2) not null;
+    }
+
+    create index orders_amount on orders (amount);
+}
+
+fn main() {}

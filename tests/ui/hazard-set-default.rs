@@ -1,0 +1,12 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        total: numeric(12, 2) not null => amount: numeric(12, 2) not null;
+        alter column note set default 0;
+    }
+}
+
+fn main() {}

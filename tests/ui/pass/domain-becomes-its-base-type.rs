@@ -1,0 +1,14 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        amount: app.amount not null => total: bigint not null {
+            up   amount::bigint;
+            down total::app.amount;
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+#![no_implicit_prelude]
+
+::migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        note: text default "none" => remark: text not null default "none";
+    }
+}
+
+fn main() {}
