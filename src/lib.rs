@@ -6,6 +6,9 @@
 //! *contract* (the old shape goes). A [`Migrator`] carries them out when the service starts, as far as the stage of
 //! the build and the data allow; until the last step everything can be taken back.
 
+#[cfg(feature = "cli")]
+pub mod cli;
+
 #[cfg(feature = "testing")]
 pub use migrate_core::testing;
 pub use migrate_core::{

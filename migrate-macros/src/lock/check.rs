@@ -42,8 +42,7 @@ fn known<'a>(lock: &'a Lock, crate_name: &'a str, plan: &'a str) -> impl Iterato
 fn edited(declaration: &Declaration<Place>, canonical: &str, edit: &Edit) -> Place {
     let lines: Vec<&str> = canonical.lines().skip(1).filter(|line| !line.trim().is_empty()).collect();
     let (mut tables, mut reads, mut changes) = (0_usize, 0_usize, 0_usize);
-    let until = if edit.present.is_some() { edit.place + 1 } else { lines.len() };
-    for line in lines.iter().take(until) {
+    for line in lines.iter().take(edit.place + 1) {
         if line.starts_with("table ") {
             (tables, reads, changes) = (tables + 1, 0, 0);
         } else if line.starts_with("  reads ") {

@@ -22,15 +22,19 @@ pub struct Edit {
     pub present: Option<String>,
 }
 
-/// What was edited since `locked`, if anything.
+/// What was edited since `locked`, if anything. A line that only came or only went is told from one that was rewritten.
 pub fn edit(locked: &LockedPlan, declaration: &str) -> Option<Edit> {
     let present = present_lines(declaration);
-    let place = (0..present.len().max(locked.declaration.len()))
-        .find(|&place| locked.declaration.get(place).map(String::as_str) != present.get(place).copied())?;
+    let locked: Vec<&str> = locked.declaration.iter().map(String::as_str).collect();
+    let place = (0..present.len().max(locked.len())).find(|&place| locked.get(place) != present.get(place))?;
+    let (left, right) = (locked.get(place).copied(), present.get(place).copied());
+    let came = left.is_some_and(|line| present[place..].contains(&line));
+    let went = right.is_some_and(|line| locked[place..].contains(&line));
+    let own = |line: &str| line.to_owned();
     Some(Edit {
         place,
-        locked: locked.declaration.get(place).cloned(),
-        present: present.get(place).map(|line| (*line).to_owned()),
+        locked: left.filter(|_| went || !came).map(own),
+        present: right.filter(|_| came || !went).map(own),
     })
 }
 
@@ -127,7 +131,7 @@ const EDITED_HELP: &str = "put it back, and make the change in a new plan; a pla
 impl fmt::Display for Edit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let line = |line: &Option<String>| line.as_ref().map_or("nothing here".to_owned(), |line| format!("`{line}`"));
-        write!(f, "locked is {}, and the plan now says {}", line(&self.locked), line(&self.present))
+        write!(f, "the lock file has {}\n      and the plan says {}", line(&self.locked), line(&self.present))
     }
 }
 

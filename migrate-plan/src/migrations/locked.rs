@@ -28,6 +28,20 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, l
     let Some(declaration) = body(plan) else { return };
     let name = plan.outline().name;
     let Some(locked) = entry(lock, set, name) else {
+        if let Some(locked) = renamed(plans, lock, set, declaration) {
+            fail(&[
+                "the plan `",
+                locked.name,
+                "` is released and was renamed to `",
+                name,
+                "`",
+                "\n\nnote: a plan's name is its identity in the database: under another name it would start anew, beside \
+                 what is there already",
+                "\nhelp: give it its name back: `mod ",
+                locked.name,
+                ";`",
+            ]);
+        }
         if !matches!(plan.outline().stage, Stage::DualWrite) {
             fail(&[
                 "the plan `",
@@ -92,19 +106,8 @@ pub(super) const fn check_whole(plans: &[&'static Plan], module: &str, lock: &[L
         if !equal(locked.module, set) || matches!(locked.stage, Stage::Contract) || lists(plans, locked.name) {
             continue;
         }
-        if let Some(new) = renamed(plans, lock, set, locked) {
-            fail(&[
-                "the plan `",
-                locked.name,
-                "` is released and was renamed to `",
-                new,
-                "`",
-                "\n\nnote: a plan's name is its identity in the database: under another name it would start anew, beside \
-                 what is there already",
-                "\nhelp: give it its name back: `mod ",
-                locked.name,
-                ";`",
-            ]);
+        if is_renamed(plans, lock, set, locked) {
+            continue;
         }
         fail(&[
             "the plan `",
@@ -169,20 +172,36 @@ const fn lists(plans: &[&'static Plan], name: &str) -> bool {
     false
 }
 
-/// The new plan that declares what `locked` does, and so is no new one.
-const fn renamed<'a>(plans: &[&'a Plan], lock: &[Locked], set: &str, locked: &Locked) -> Option<&'a str> {
+/// The locked plan that declares the same, is not finished, and is missing: so a new plan is no new one.
+const fn renamed<'a>(plans: &[&'static Plan], lock: &'a [Locked], set: &str, declaration: &str) -> Option<&'a Locked> {
     let mut place = 0;
-    while place < plans.len() {
-        let name = plans[place].outline().name;
-        if entry(lock, set, name).is_none()
-            && let Some(declaration) = body(plans[place])
+    while place < lock.len() {
+        let locked = &lock[place];
+        if equal(locked.module, set)
+            && !matches!(locked.stage, Stage::Contract)
+            && !lists(plans, locked.name)
             && same_lines(declaration, locked.declaration)
         {
-            return Some(name);
+            return Some(locked);
         }
         place += 1;
     }
     None
+}
+
+/// Whether a new plan declares what `locked` does: that is said where the new one is listed.
+const fn is_renamed(plans: &[&'static Plan], lock: &[Locked], set: &str, locked: &Locked) -> bool {
+    let mut place = 0;
+    while place < plans.len() {
+        if entry(lock, set, plans[place].outline().name).is_none()
+            && let Some(declaration) = body(plans[place])
+            && same_lines(declaration, locked.declaration)
+        {
+            return true;
+        }
+        place += 1;
+    }
+    false
 }
 
 const fn same_lines(mut a: &str, mut b: &str) -> bool {

@@ -1,0 +1,100 @@
+//! The command line that every program with plans can have.
+//!
+//! ```no_run
+//! # migrate::plan! { mod orders_label; stage dual_write; table orders { total: text => label: text; } }
+//! static MIGRATIONS: migrate::Migrations = migrate::migrations![orders_label];
+//!
+//! fn main() -> std::process::ExitCode {
+//!     migrate::cli::main(&MIGRATIONS)
+//! }
+//! ```
+//!
+//! The plans are those of the program itself, so it needs no other tool and no list of files. A command says what it did
+//! as text for people, or with `--json` as one object for scripts. It exits with 0 where all is well, with 1 where the
+//! answer is no (`lock --check` with a file that is not up to date, a transition that is refused) and with 2 where it could
+//! not do its work.
+//!
+//! # `lock`
+//!
+//! Writes the lock file: each plan with its stage and declaration, as they are in this build. Run it when a release
+//! is cut, and commit what it writes: from then on the compiler refuses to edit, skip, rename or remove what is released.
+//! The file is `migrate.lock` beside the `Cargo.toml` of the package that is run, or where `MIGRATE_LOCK` or `--file` says;
+//! without `cargo run` and without either it is in the working directory. `--check` writes nothing, and says what
+//! is missing.
+//!
+//! A plan is known by its name and by the module whose [`migrations!`](crate::migrations) lists it. Two sets in one
+//! package stand in two modules, and each is locked by itself into the same file. Plans that no lock has seen may be
+//! of any shape: so those of tests and examples, which are crates of their own, need none. A set whose packages are
+//! several takes one file for all: give `MIGRATE_LOCK` an absolute path, as `[env]` in `.cargo/config.toml` does with
+//! `relative = true`.
+
+mod context;
+mod error;
+mod lock;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::Migrations;
+use context::Context;
+pub use error::Error;
+pub use migrate_plan::lock::{Damage, Edit, Refusal};
+
+/// Schema changes of this program.
+#[derive(Parser)]
+#[command(arg_required_else_help = true)]
+struct Arguments {
+    /// Answers with one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One file for each.
+#[derive(Subcommand)]
+enum Command {
+    Lock(lock::Lock),
+}
+
+/// What a command answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Answer {
+    /// It is done, or as it should be.
+    Yes,
+    /// It is not as it should be.
+    No,
+}
+
+/// Runs the command that the arguments of this process name, and prints what it says.
+pub fn main(migrations: &'static Migrations) -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    match run(migrations, arguments, &mut std::io::stdout().lock()) {
+        Ok(Answer::Yes) => ExitCode::SUCCESS,
+        Ok(Answer::No) => ExitCode::from(1),
+        Err(error) => error.report(json),
+    }
+}
+
+/// Runs the command that `arguments` name, the program itself first, and writes what it says to `out`.
+///
+/// # Errors
+///
+/// What could not be done, and what is refused. Help that was asked for is an [`Error::Usage`] too.
+pub fn run(
+    migrations: &'static Migrations,
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    out: &mut dyn Write,
+) -> Result<Answer, Error> {
+    let Arguments { json, command } = Arguments::try_parse_from(arguments)?;
+    let mut context = Context { migrations, json, out };
+    match command {
+        Command::Lock(lock) => lock.run(&mut context),
+    }
+}

@@ -1,0 +1,5 @@
+static MIGRATIONS: migrate::Migrations = migrate::migrations![];
+
+fn main() {
+    println!("{}", MIGRATIONS.plans().len());
+}
