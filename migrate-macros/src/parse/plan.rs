@@ -42,7 +42,7 @@ pub(crate) fn plan(parser: &mut Parser<'_>) -> Option<Source> {
     let text = Word::of(&module).text;
     let stage = items.stage.unwrap_or(Stage::DualWrite);
     let (tables, rest) = items.tables.into_iter().map(|table| (table.declared, table.source)).unzip();
-    let declaration = Declaration { name: Name { text, span: name }, stage, tables };
+    let declaration = Declaration { name: Name { text, span: name }, stage, functions: Vec::new(), tables };
     Some(Source { attributes, visibility, module, declaration, tables: rest, lost_table: items.lost_table })
 }
 

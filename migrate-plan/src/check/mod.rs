@@ -5,10 +5,12 @@ mod expressions;
 mod functions;
 mod names;
 mod nearest;
+mod nulls;
 
 pub use nearest::nearest;
 
 use crate::declaration::Declaration;
+use expressions::Direction;
 
 /// A broken rule, for the person who must mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,16 +51,24 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
     let mut problems = Vec::new();
     names::lengths(declaration, &mut problems);
     names::tables(declaration, &mut problems);
+    functions::declared(declaration, &mut problems);
+    let functions = declaration.signatures();
     for table in &declaration.tables {
         names::columns(table, &mut problems);
         for change in &table.changes {
             expressions::both_directions(change, &mut problems);
-            expressions::conversion(table, change, expressions::Direction::Up, &mut problems);
-            expressions::conversion(table, change, expressions::Direction::Down, &mut problems);
-            expressions::default_of_old(&change.old, &mut problems);
-            expressions::default_of_new(&change.new, &mut problems);
+            for direction in [Direction::Up, Direction::Down] {
+                expressions::conversion(table, change, direction, &functions, &mut problems);
+            }
+            expressions::default_of_old(&change.old, &functions, &mut problems);
+            expressions::default_of_new(&change.new, &functions, &mut problems);
             ambiguity::omitted_or_null(change, &mut problems);
-            ambiguity::null_that_comes_back(change, &mut problems);
+            let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
+            nulls::copied(change, &mut problems);
+            nulls::made(table, change, Direction::Up, &functions, &mut problems);
+            if !down_is_told {
+                nulls::made(table, change, Direction::Down, &functions, &mut problems);
+            }
             ambiguity::defaults_that_differ(table, change, &mut problems);
         }
     }
