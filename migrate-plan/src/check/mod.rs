@@ -70,17 +70,22 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             bounds::of_existing(&change.old, &mut problems);
             bounds::of_new(change, &mut problems);
             expressions::both_directions(change, &mut problems);
-            for direction in [Direction::Up, Direction::Down] {
+            let [up_is_sound, down_is_sound] = [Direction::Up, Direction::Down].map(|direction| {
+                let before = problems.len();
                 expressions::conversion(table, change, direction, &functions, &mut problems);
-            }
+                problems.len() == before
+            });
             expressions::default_of_old(&change.old, &functions, &mut problems);
             expressions::default_of_new(&change.new, &functions, &mut problems);
             hazards::incomparable(change, &mut problems);
             ambiguity::omitted_or_null(change, &mut problems);
             let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
             nulls::copied(change, &mut problems);
-            nulls::made(table, change, Direction::Up, &functions, &mut problems);
-            if !down_is_told {
+            // What is wrong already may not be what is meant.
+            if up_is_sound {
+                nulls::made(table, change, Direction::Up, &functions, &mut problems);
+            }
+            if down_is_sound && !down_is_told {
                 nulls::made(table, change, Direction::Down, &functions, &mut problems);
             }
             ambiguity::defaults_that_differ(table, change, &mut problems);

@@ -2,6 +2,7 @@
 //! several values have in common (`select_common_type`).
 
 use super::catalog::{self, Context, Id, Volatility};
+use super::polymorphic::Binding;
 
 /// A value that is given to an operator or a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,8 @@ fn element_row(id: Id) -> Option<catalog::TypeRow> {
 /// Whether an argument can be given where `to` is taken; what is not certain can.
 pub(crate) fn takes(to: Id, given: Given) -> bool {
     match given {
-        Given::Known(from) => to.is_any() || to.is_polymorphic() || coercible(from, to, Context::Implicit),
+        Given::Known(_) if to.is_polymorphic() => Binding::of(&[to], &[given]).is_some(),
+        Given::Known(from) => to.is_any() || coercible(from, to, Context::Implicit),
         Given::Unknown | Given::Open => true,
     }
 }

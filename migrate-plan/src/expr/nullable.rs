@@ -1,12 +1,13 @@
 //! Which part of an expression can be null.
 
+use super::catalog::Volatility;
 use super::infer::Typing;
 use super::{Expr, IsTest, Kind, Negated, Operator};
 use crate::types::Category;
 
 /// Strict functions that give null for some arguments that are not null (`null results` of the test
 /// `soundness` finds what is missing here).
-const NULL_OF_VALUES: [&str; 47] = [
+const NULL_OF_VALUES: [&str; 49] = [
     "area",
     "array_dims",
     "array_length",
@@ -50,6 +51,8 @@ const NULL_OF_VALUES: [&str; 47] = [
     "regexp_substr",
     "scale",
     "substring",
+    "time",
+    "timetz",
     "trim_array",
     "upper",
     "uuid_extract_timestamp",
@@ -144,7 +147,11 @@ impl<'a> Nulls<'_, 'a> {
                     inner => inner,
                 }
             }
-            Kind::Cast(x, _) => {
+            Kind::Cast(x, to) => {
+                let instant = self.typing.ty(x).is_some_and(|ty| ty.to_string().starts_with("timestamp"));
+                if instant && to.to_string().starts_with("time ") {
+                    return self.of(x).or_else(|| values("a cast of `infinity`"));
+                }
                 let json = self.typing.ty(x).is_some_and(|ty| ty.category() == Category::Json);
                 let to_json =
                     self.typing.ty(expr).is_none_or(|ty| matches!(ty.category(), Category::Json | Category::Text));
@@ -245,7 +252,11 @@ impl<'a> Nulls<'_, 'a> {
             _ if NEVER_NULL.contains(&name) => None,
             _ if NULL_OF_FIRST.contains(&name) => arguments.first().and_then(|first| self.of(first)),
             "lower" | "upper" | "substring" if self.is_text(expr, name, arguments) => self.any(arguments),
-            _ if NULL_OF_VALUES.contains(&name) || !self.typing.is_strict(expr) => {
+            // What depends on the session or the catalog is refused elsewhere, and may find nothing.
+            _ if NULL_OF_VALUES.contains(&name)
+                || !self.typing.is_strict(expr)
+                || self.typing.volatility(expr) > Volatility::Immutable =>
+            {
                 let inner = self.any(arguments);
                 inner.or_else(|| Some(Nullable { expr, cause: Cause::Values(name.to_owned()) }))
             }

@@ -16,14 +16,15 @@ pub struct Impurity<'a, S> {
     pub reason: Reason,
 }
 
-/// Every node of `expr` whose value depends on more than the row.
+/// The nodes of `expr` whose value depends on more than the row; of nested ones the innermost.
 pub fn impurities<'a, S>(expr: &'a Expr<S>, typing: &Typing) -> Vec<Impurity<'a, S>> {
     let mut found = Vec::new();
-    expr.walk(&mut |node| {
-        if let Some((what, reason)) = impurity(node, typing) {
-            found.push(Impurity { expr: node, what, reason });
-        }
-    });
+    for child in expr.children() {
+        found.extend(impurities(child, typing));
+    }
+    if found.is_empty() {
+        found.extend(impurity(expr, typing).map(|(what, reason)| Impurity { expr, what, reason }));
+    }
     found
 }
 

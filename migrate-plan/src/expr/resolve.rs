@@ -16,6 +16,8 @@ pub(crate) struct Choice {
     pub(crate) volatility: Volatility,
     /// Whether a null argument makes it null, and only that.
     pub(crate) strict: bool,
+    /// Whether bare constants leave open what a pseudo-type stands for, which PostgreSQL refuses.
+    pub(crate) undetermined: bool,
 }
 
 /// What became of the search.
@@ -178,12 +180,16 @@ fn cast_call(to: Id, given: Given) -> Option<Choice> {
             super::coerce::volatility(from, to, Context::Explicit)?
         }
     };
-    Some(Choice { takes: vec![Some(to)], gives: Some(to), volatility, strict: true })
+    Some(Choice { takes: vec![Some(to)], gives: Some(to), volatility, strict: true, undetermined: false })
 }
 
 fn chosen(candidate: &Candidate<'_>, given: &[Given]) -> Outcome {
     let Some(binding) = Binding::of(&candidate.takes, given) else { return Outcome::Missing };
+    let mut declared = candidate.takes.iter().chain([&candidate.row.gives]);
+    let undetermined = !given.contains(&Given::Open)
+        && declared.any(|takes| takes.is_polymorphic() && binding.actual(*takes).is_none());
     Outcome::Found(Choice {
+        undetermined,
         takes: candidate.takes.iter().map(|takes| binding.actual(*takes)).collect(),
         gives: binding.actual(candidate.row.gives),
         volatility: candidate.row.volatility,
@@ -225,6 +231,7 @@ fn open(fitting: &[Candidate<'_>], given: &[Given]) -> Outcome {
         gives: first.gives.filter(|_| same),
         volatility: choices.iter().map(|choice| choice.volatility).min().unwrap_or(first.volatility),
         strict: choices.iter().all(|choice| choice.strict),
+        undetermined: false,
     };
     Outcome::Open(Some(choice))
 }

@@ -65,11 +65,15 @@ impl Table {
     }
 }
 
-/// The flags of the newer version, with the worse volatility of both: `i`, `s`, `v`.
+/// The flags of the newer version, with the worse volatility of both (`i`, `s`, `v`), and strict (`!`) only
+/// where both are.
 fn worst(older: &str, newer: &str) -> String {
     let volatility = |flags: &str| flags.chars().next().filter(|first| "isv".contains(*first));
     match (volatility(older), volatility(newer)) {
-        (Some(a), Some(b)) => format!("{}{}", a.max(b), &newer[1..]),
+        (Some(a), Some(b)) => {
+            let rest = if older.contains('!') { newer[1..].to_owned() } else { newer[1..].replace('!', "") };
+            format!("{}{rest}", a.max(b))
+        }
         _ => newer.to_owned(),
     }
 }

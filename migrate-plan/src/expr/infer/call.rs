@@ -118,7 +118,9 @@ impl<S: Clone> Inference<'_, S> {
         };
         let wanted: Vec<Id> = near.iter().filter(|takes| !fits(takes, place)).map(|takes| takes[place]).collect();
         let message = format!("`{name}` takes {}, and this is `{}`", kind_of(&wanted), given.shown());
-        let help = match wanted.iter().copied().find(|to| coerce::coercible(given, *to, Context::Explicit)) {
+        let castable = |to: &Id| coerce::coercible(given, *to, Context::Explicit);
+        let exact = wanted.iter().copied().find(|to| *to == Id::of("numeric")).filter(castable);
+        let help = match exact.or_else(|| wanted.iter().copied().find(castable)) {
             Some(to) if !to.is_polymorphic() && !to.is_any() => format!("cast it first: `x::{}`", to.shown()),
             _ => {
                 let takes: Vec<String> = signatures.iter().map(|takes| list(takes)).collect();

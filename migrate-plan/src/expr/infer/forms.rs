@@ -195,17 +195,19 @@ impl<S: Clone> Inference<'_, S> {
         certain.all(|other| other.as_ref() == Some(&first)).then_some(first)
     }
 
+    /// Blames the later of two values that have nothing in common.
     fn clash(&mut self, values: &[&Expr<S>], givens: &[Given], place: usize, what: &str) {
-        let known = |place: usize| givens[place].known().map(Id::shown);
-        let other = (0..givens.len()).filter(|other| *other != place).find_map(|other| {
-            let (a, b) = (givens[place].known()?, givens[other].known()?);
-            (a != b).then_some(other)
-        });
-        let (Some(first), Some(second)) = (other.and_then(known), known(place)) else { return };
-        // The message speaks in the order of the text: `else` was looked at first.
-        let place = if what == "`case`" && place == 0 { other.unwrap_or(place) } else { place };
-        let message = format!("{what} gives `{first}` in one place and `{second}` in another");
-        self.report(values[place], message, "cast one to the other's type");
+        let ty = |place: usize| givens[place].known();
+        let Some(other) = (0..givens.len()).find(|other| ty(*other).is_some() && ty(*other) != ty(place)) else {
+            return;
+        };
+        // PostgreSQL looked at `else` first, which is written last.
+        let else_first = what == "`case`" && place.min(other) == 0;
+        let swapped = if else_first { place < other } else { place > other };
+        let (first, second) = if swapped { (other, place) } else { (place, other) };
+        let shown = |place: usize| ty(place).map_or("text".to_owned(), Id::shown);
+        let message = format!("{what} gives `{}` in one place and `{}` in another", shown(first), shown(second));
+        self.report(values[second], message, "cast one to the other's type");
     }
 
     /// `array[a, b]`

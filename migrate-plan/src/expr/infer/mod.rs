@@ -182,6 +182,12 @@ impl<S: Clone> Inference<'_, S> {
 
     /// Notes what was chosen for a node, and holds its bare constants against what they are taken as.
     fn note(&mut self, expr: &Expr<S>, choice: &Choice, arguments: &[(&Expr<S>, Given)]) -> Inferred {
+        if choice.undetermined {
+            let constant = arguments.iter().find(|(_, given)| *given == Given::Unknown);
+            let (at, _) = constant.or(arguments.first()).copied().unwrap_or((expr, Given::Unknown));
+            let message = "PostgreSQL cannot tell the type of this constant".to_owned();
+            self.report(at, message, "say it, as `x::integer` or `x::integer[]`");
+        }
         let mut volatility = choice.volatility;
         for ((argument, given), takes) in arguments.iter().zip(&choice.takes) {
             let Some(takes) = *takes else { continue };
