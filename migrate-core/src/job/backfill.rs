@@ -7,7 +7,7 @@ use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, Transaction};
 
 use super::cursor::{Cursor, cursors};
-use super::failed::{self, Found, keep, kept};
+use super::failed::{Found, keep, kept};
 use super::walk::{Batch, Walk, Window, Work};
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
