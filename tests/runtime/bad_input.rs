@@ -21,7 +21,7 @@ plans! {
         total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; }
     } }
     half { table till (id: bigint) {
-        total: numeric(12, 2) not null => total_halves: bigint not null { up round(total * 2)::bigint; down total_halves / 2.0; }
+        total: numeric(12, 2) not null between 0 and 1_000_000 => total_halves: bigint not null { up round(total * 2)::bigint; down total_halves / 2.0; lossy "rounded to halves"; }
     } }
     defaulted { table till (id: bigint) {
         total: numeric(12, 2) not null default 1.5 => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; }
@@ -29,11 +29,11 @@ plans! {
     nullable { table till (id: bigint) {
         total: numeric(12, 2) => total_cents: bigint { up round(total * 100)::bigint; down total_cents / 100.0; }
     } }
-    scaled { table till (id: bigint, factor: integer) {
-        total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * factor)::bigint; down total_cents / 100.0; }
+    scaled { table till (id: bigint, factor: integer between 1 and 100) {
+        total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * factor)::bigint; down total_cents / 100.0; lossy "the factor is forgotten"; }
     } }
     by_function { table till (id: bigint) {
-        total: numeric(12, 2) not null => total_cents: bigint not null { up app.cents(total); down total_cents / 100.0; }
+        total: numeric(12, 2) not null => total_cents: bigint not null { up app.cents(total); down total_cents / 100.0; lossy "the function may round"; }
     } }
     new_default { table till (id: bigint) {
         total: numeric(12, 2) not null default 1.5 => total_cents: bigint not null default 7 { up round(total * 100)::bigint; down total_cents / 100.0; }
@@ -304,7 +304,7 @@ fn a_trigger_that_would_fire_after_the_sync_is_refused_before_and_after_the_star
 fn a_plan_on_a_column_that_another_one_replaces_names_it() {
     mod other {
         migrate::plan! { pub mod halves; stage dual_write; table till (id: bigint) {
-            total: numeric(12, 2) not null => halves: bigint not null { up round(total * 2)::bigint; down halves / 2.0; }
+            total: numeric(12, 2) not null between 0 and 1_000_000 => halves: bigint not null { up round(total * 2)::bigint; down halves / 2.0; lossy "rounded to halves"; }
         } }
     }
     let database = database::fresh();

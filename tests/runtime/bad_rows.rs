@@ -10,16 +10,16 @@ use crate::observed::{self, run};
 
 mod plans {
     migrate::plan! { pub mod parsed; stage dual_write; table item (id: bigint) {
-        code: text not null => number: integer not null { up code::integer; down number::text; }
+        code: text not null => number: integer not null { up code::integer; down number::text; lossy "leading zeros go"; }
     } }
     migrate::plan! { pub mod mapped; stage dual_write; table item (id: bigint) {
         code: text not null => grade: integer not null { up case code when "a" then 1 when "b" then 2 end; down case grade when 1 then "a" else "b" end; }
     } }
     migrate::plan! { pub mod looked_up; stage dual_write; table item (id: bigint) {
-        code: text not null => grade: integer not null { up app.grade(code); down grade::text; }
+        code: text not null => grade: integer not null { up app.grade(code); down grade::text; lossy "only the grade is kept"; }
     } }
     migrate::plan! { pub mod loose; stage dual_write; table item (id: bigint) {
-        code: text => number: integer { up code::integer; down number::text; }
+        code: text => number: integer { up code::integer; down number::text; lossy "leading zeros go"; }
     } }
 }
 

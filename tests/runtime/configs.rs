@@ -40,11 +40,13 @@ item!(exact { table item (id: bigint not null) {
 } });
 
 item!(lossy_down { table item (id: bigint not null) {
-    price: integer not null => amount: numeric(10, 2) not null { up price::numeric; down floor(amount)::integer; }
+    price: integer not null => amount: numeric(12, 2) not null { up price::numeric; down floor(amount)::integer; }
 } });
 
 item!(lossy_up { table item (id: bigint not null) {
-    amount: numeric not null default 7.5 => whole: integer not null { up floor(amount)::integer; down whole::numeric; }
+    amount: numeric not null default 7.5 between 0 and 1_000_000 => whole: integer not null {
+        up floor(amount)::integer; down whole::numeric; lossy "fractions are cut off";
+    }
 } });
 
 item!(renamed { table item (id: bigint not null) {
@@ -61,28 +63,31 @@ item!(emptied { table item (id: bigint not null) {
 
 item!(filled { table item (id: bigint not null) {
     status: text => state: text not null default "none" {
-        up coalesce(status, "none"); down nullif(state, "none");
+        up coalesce(status, "none"); down nullif(state, "none"); lossy "the text none becomes null";
     }
 } });
 
 item!(defaulted { table item (id: bigint not null) {
     level: smallint not null => grade: text not null default "g1" {
-        up "g" || level::text; down right(grade, 1)::smallint;
+        up "g" || level::text; down right(grade, 1)::smallint; lossy "only the last digit is read";
     }
 } });
 
 item!(scaled { table item (id: bigint not null, factor: integer not null) {
     minor: bigint not null => amount: numeric(12, 3) not null {
-        up minor::numeric / factor; down round(amount * factor)::bigint;
+        // What was a text hides from the ranges that it may be 0.
+        up minor::numeric / factor::text::integer; down round(amount * factor)::bigint; lossy "thirds are rounded";
     }
 } });
 
 item!(parsed { table item (id: bigint not null) {
-    code: text not null => number: integer not null { up code::integer; down number::text; }
+    code: text not null => number: integer not null {
+        up code::integer; down number::text; lossy "leading zeros go";
+    }
 } });
 
 item!(parsed_or_null { table item (id: bigint not null) {
-    code: text => number: integer { up code::integer; down number::text; }
+    code: text => number: integer { up code::integer; down number::text; lossy "leading zeros go"; }
 } });
 
 item!(printed_or_null { table item (id: bigint not null) {
@@ -90,15 +95,15 @@ item!(printed_or_null { table item (id: bigint not null) {
 } });
 
 item!(one_way { table item (id: bigint not null) {
-    code: text => number: integer { up code::integer; down "n" || number::text; }
+    code: text => number: integer { up code::integer; down "n" || number::text; lossy "it comes back with a letter"; }
 } });
 
 item!(lossy_or_null { table item (id: bigint not null) {
-    price: integer => amount: numeric(10, 2) { up price::numeric; down floor(amount)::integer; }
+    price: integer => amount: numeric(12, 2) { up price::numeric; down floor(amount)::integer; }
 } });
 
 item!(lowered_or_null { table item (id: bigint not null) {
-    nick: text => handle: text { up lower(nick); down handle; }
+    nick: text => handle: text { up lower(nick); down handle; lossy "capitals go"; }
 } });
 
 item!(referring { table item (id: bigint not null) {

@@ -10,14 +10,14 @@ use crate::role::Role;
 
 mod dual_write {
     migrate::plan! { pub mod money; stage dual_write; table till (id: bigint) {
-        total: numeric not null default 1 => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; }
-        note: text => remark: text { up nullif(lower(note), ""); down remark; }
+        total: numeric not null default 1 between 0 and 1_000_000 => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; lossy "cents are rounded"; }
+        note: text => remark: text { up nullif(lower(note), ""); down remark; lossy "capitals go"; }
     } }
 }
 mod contract {
     migrate::plan! { pub mod money; stage contract; table till (id: bigint) {
-        total: numeric not null default 1 => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; }
-        note: text => remark: text { up nullif(lower(note), ""); down remark; }
+        total: numeric not null default 1 between 0 and 1_000_000 => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; lossy "cents are rounded"; }
+        note: text => remark: text { up nullif(lower(note), ""); down remark; lossy "capitals go"; }
     } }
 }
 

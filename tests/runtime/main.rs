@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_orders;
 mod bad_rows;
 mod bad_state;
+mod bounds;
 mod configs;
 mod crossings;
 mod database;

@@ -12,10 +12,10 @@ use crate::phases::{self, MONEY, TILL};
 
 mod plans {
     migrate::plan! { pub mod halves; stage dual_write; table till (id: bigint) {
-        price: integer not null => amount: numeric(10, 2) not null { up price::numeric; down floor(amount)::integer; }
+        price: integer not null => amount: numeric(12, 2) not null { up price::numeric; down floor(amount)::integer; }
     } }
     migrate::plan! { pub mod small; stage dual_write; table till (id: bigint) {
-        price: bigint not null => tiny: smallint not null { up price::smallint; down tiny::bigint; }
+        price: bigint not null => tiny: smallint not null { up price::text::smallint; down tiny::bigint; }
     } }
     migrate::plan! { pub mod keyed; stage contract; table till (id: bigint) {
         note: text not null => remark: text not null;
@@ -23,8 +23,8 @@ mod plans {
     migrate::plan! { pub mod arrays; stage contract; table till (id: bigint) {
         prices: integer[] not null => amounts: bigint[] not null { up prices::bigint[]; down amounts::integer[]; }
     } }
-    migrate::plan! { pub mod words; stage contract; table till (id: bigint not null, idle: boolean not null) {
-        valid: boolean not null => validity: integer not null { up case when valid and not idle then id::integer else 0 end; down validity <> 0; }
+    migrate::plan! { pub mod words; stage contract; table till (id: bigint not null between 1 and 1000, idle: boolean not null) {
+        valid: boolean not null => validity: integer not null { up case when valid and not idle then id::integer else 0 end; down validity <> 0; lossy "an idle row is never valid"; }
     } }
 }
 

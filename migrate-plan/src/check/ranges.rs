@@ -201,7 +201,7 @@ impl<S: Clone> Side<'_, S> {
         let span_here = self.span_of(expr);
         match (extent, held(ty)) {
             (Extent::Number(interval), Extent::Number(all)) => {
-                let way = wider(&interval).map(|wider| format!("declare `{name}: {wider}`"));
+                let way = column_for(&interval, ty).map(|wider| format!("declare `{name}: {wider}`"));
                 Problem::new(
                     span_here,
                     format!("{shown} reaches {}, and `{name}: {ty}` holds {}", beyond(&interval, &all), span(&all)),
@@ -321,6 +321,18 @@ fn wider(interval: &Interval) -> Option<&'static str> {
     match ["integer", "bigint"].into_iter().find(|name| whole && holds(name)) {
         Some(name) => Some(name),
         None => Some("numeric"),
+    }
+}
+
+/// The narrowest type for a column that is to be `ty` and must hold a range.
+fn column_for(interval: &Interval, ty: &Type) -> Option<String> {
+    let scale = ty.modifiers.get(1).and_then(|text| text.parse::<i32>().ok());
+    match (scale, interval.abs().high) {
+        (Some(scale), Edge::At(most)) if most.magnitude() + scale <= 1000 => {
+            let most = most.rounded(scale, range::Rounding::HalfAway).unwrap_or(most);
+            Some(format!("numeric({}, {scale})", most.magnitude() + scale))
+        }
+        _ => wider(interval).map(str::to_owned),
     }
 }
 

@@ -35,7 +35,7 @@ fn numbers<S>(column: &Column<S>, ty: &Type, kind: Number) -> Vec<Value> {
     let range = declared(column).number();
     let scale = Linear::own(ty).map_or(3, |line| line.scale);
     let step = Decimal::new(1, scale);
-    let mut found: Vec<Decimal> = [0, 1, -1, 2, 3, 7, 10, 99, 100, 101, 12345].map(|n| Decimal::new(n, 0)).to_vec();
+    let mut found: Vec<Decimal> = [2, 3, 7, 10, 99, 100, 101, 12345, 0, 1, -1].map(|n| Decimal::new(n, 0)).to_vec();
     found.extend([1, -1, 5, -5, 9, 25, 49, 50, 51, 99, 101, 111].map(|n| Decimal::new(n, scale)));
     if ty.modifiers.is_empty() && kind == Number::Numeric {
         found.extend(["1.50", "0.005", "1.0", "0.1"].iter().filter_map(|text| Decimal::parse(text)));

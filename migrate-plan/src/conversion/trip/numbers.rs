@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(scale("100", "100.0"), 20);
         assert_eq!(scale("99999", "100.0"), 16);
         assert_eq!(scale("999999999999", "100.0"), 8);
-        assert_eq!(scale("9223372036854775807", "100.0"), 4);
+        assert_eq!(scale("9223372036854775807", "100.0"), 1);
         assert_eq!(scale("0", "7"), 20);
     }
 }

@@ -253,11 +253,22 @@ fn carried(mut chain: Vec<Type>, to: &Type) -> Step {
             chain.push(to.clone());
             Ok(Value::Own(chain))
         }
+        // The digits of a whole number are read as that number.
+        _ if last.category() == Category::Text && printed(&chain).is_some_and(|ty| judge(ty, to).comes_back()) => {
+            chain.push(to.clone());
+            Ok(Value::Own(chain))
+        }
         _ => match (chain.first().and_then(Linear::own), Number::of(to)) {
             (Some(_), Some(_)) => cast(Value::Linear(line(&chain)?), to),
             _ => Err(Stop::Unknown),
         },
     }
+}
+
+/// The whole number whose text a chain ends with.
+fn printed(chain: &[Type]) -> Option<&Type> {
+    let before = chain.iter().rev().find(|ty| ty.category() != Category::Text)?;
+    Number::of(before).filter(|number| *number != Number::Numeric).map(|_| before)
 }
 
 /// The column's own value as a number.
