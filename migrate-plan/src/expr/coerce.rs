@@ -5,7 +5,7 @@ use super::catalog::{self, Context, Id, Volatility};
 use super::polymorphic::Binding;
 
 /// A value that is given to an operator or a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Given {
     /// Of a built-in type.
     Known(Id),

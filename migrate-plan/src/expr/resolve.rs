@@ -1,6 +1,9 @@
 //! Which operator or function is meant: chapter "Type Conversion" of PostgreSQL's documentation, as its
 //! `parse_func.c` and `parse_oper.c` do it.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use super::catalog::{self, Context, Id, Row, Volatility};
 use super::coerce::{Given, coercible, takes};
 use super::polymorphic::Binding;
@@ -40,8 +43,31 @@ struct Candidate<'a> {
     takes: Vec<Id>,
 }
 
+/// What was asked for once: `a op b`, `name(…)`.
+type Asked = (String, Vec<Given>);
+
+thread_local! {
+    /// A program's plans ask for the same few operators and functions again and again.
+    static ANSWERS: RefCell<HashMap<Asked, Outcome>> = RefCell::default();
+}
+
+/// The answer to a question, looked for the first time it is asked.
+fn once(what: &str, given: &[Given], search: impl FnOnce() -> Outcome) -> Outcome {
+    let asked = (what.to_owned(), given.to_vec());
+    if let Some(answer) = ANSWERS.with_borrow(|answers| answers.get(&asked).cloned()) {
+        return answer;
+    }
+    let answer = search();
+    ANSWERS.with_borrow_mut(|answers| answers.insert(asked, answer.clone()));
+    answer
+}
+
 /// `a op b`
 pub(crate) fn infix(symbol: &str, left: Given, right: Given) -> Outcome {
+    once(symbol, &[left, right], || search_infix(symbol, left, right))
+}
+
+fn search_infix(symbol: &str, left: Given, right: Given) -> Outcome {
     let rows = catalog::infix(symbol);
     in_turn(&rows, |candidates| {
         // A bare constant beside a value is first tried as the value's own type.
@@ -78,6 +104,10 @@ fn in_turn(rows: &[Row], search: impl Fn(&[Candidate<'_>]) -> Outcome) -> Outcom
 
 /// `name(…)`
 pub(crate) fn call(name: &str, given: &[Given]) -> Outcome {
+    once(name, given, || search_call(name, given))
+}
+
+fn search_call(name: &str, given: &[Given]) -> Outcome {
     let rows = catalog::functions(name);
     let whole: Vec<&Row> = rows.iter().filter(|row| !row.partial).collect();
     match call_of(name, &whole, given) {

@@ -4,7 +4,7 @@ use super::{TypeRow, type_row};
 use crate::types::{BUILTINS, Base, Builtin, Type};
 
 /// A built-in type or pseudo-type, or an array of one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Id {
     /// `pg_type.typname` of the type, or of an array's element.
     pub(crate) name: &'static str,
