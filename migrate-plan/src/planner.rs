@@ -6,7 +6,7 @@ use crate::declaration::{Change, Column, Declaration, Table};
 use crate::expr::{self, Expr, Kind, Scope, Signature, Typing};
 use crate::ident;
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Declared, Plan, Table as PlannedTable, Text};
+use crate::plan::{Declared, Plan, Routine, Table as PlannedTable, Text};
 use crate::types::{Image, Type};
 
 /// Plans a declaration. The declaration must have passed [`check`](crate::check::check): this
@@ -24,8 +24,21 @@ pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Plan {
         name: declaration.name.text.clone().into(),
         stage: declaration.stage,
         declaration: declaration.canonical().into(),
+        functions: functions.iter().map(routine).collect::<Vec<_>>().into(),
         tables: planned.into(),
         steps: steps.into(),
+    }
+}
+
+fn routine(signature: &Signature) -> Routine {
+    // PostgreSQL has one type under both names.
+    let shown = |ty: &Type| Text::from(ty.to_string().replace("bpchar", "character"));
+    Routine {
+        schema: signature.schema.clone().into(),
+        name: signature.name.clone().into(),
+        arguments: signature.arguments.iter().map(shown).collect::<Vec<_>>().into(),
+        result: shown(&signature.result),
+        strict: signature.strict,
     }
 }
 

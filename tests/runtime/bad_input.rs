@@ -32,7 +32,7 @@ plans! {
     scaled { table till (id: bigint, factor: integer) {
         total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * factor)::bigint; down total_cents / 100.0; }
     } }
-    by_function { table till (id: bigint) {
+    by_function { extern fn app.cents(numeric) -> bigint immutable strict; table till (id: bigint) {
         total: numeric(12, 2) not null => total_cents: bigint not null { up app.cents(total); down total_cents / 100.0; }
     } }
     new_default { table till (id: bigint) {
