@@ -9,14 +9,15 @@
 use std::fmt::Write;
 
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Bounded, Declared, Outline, Planned, Side, Table, Text};
+use crate::plan::{Bounded, Declared, Outline, Planned, Routine, Side, Table, Text};
 use crate::step::{LockMode, Step, StepKind, SyncChange, Work};
 use crate::types::Image;
 
 /// What a plan's outline does not say of it, as a text constant.
 pub fn encode(plan: &Planned) -> String {
-    let Planned { name: _, stage: _, declaration: _, tables, steps } = plan;
+    let Planned { name: _, stage: _, declaration: _, functions, tables, steps } = plan;
     let mut out = String::new();
+    functions.write(&mut out);
     tables.write(&mut out);
     steps.write(&mut out);
     out
@@ -25,9 +26,10 @@ pub fn encode(plan: &Planned) -> String {
 /// The plan of an outline and a text constant; nothing where the text is none.
 pub(crate) fn decode(outline: &Outline, data: &'static str) -> Option<Planned> {
     let mut reader = Reader { rest: data };
-    let (tables, steps) = (Code::read(&mut reader)?, Code::read(&mut reader)?);
+    let (functions, tables) = (Code::read(&mut reader)?, Code::read(&mut reader)?);
+    let steps = Code::read(&mut reader)?;
     let Outline { name, stage, declaration, tables: _ } = *outline;
-    let plan = Planned { name: name.into(), stage, declaration: declaration.into(), tables, steps };
+    let plan = Planned { name: name.into(), stage, declaration: declaration.into(), functions, tables, steps };
     reader.rest.is_empty().then_some(plan)
 }
 
@@ -134,6 +136,7 @@ macro_rules! code_fields {
 }
 
 code_fields! {
+    Routine { schema, name, arguments, result, strict }
     Table { schema, name, columns, lenses, bounds }
     Bounded { column, bound, outside }
     Declared { name, ty, not_null, default }
@@ -276,7 +279,13 @@ mod tests {
             changes: vec![change("a", "b", true), change("c", "d", false)],
         };
         let tables = vec![table("first"), table("second")];
-        crate::plan(&Declaration { name: name("both"), stage: Stage::Switch, functions: Vec::new(), tables })
+        crate::plan(&Declaration {
+            name: name("both"),
+            stage: Stage::Switch,
+            functions: Vec::new(),
+            lost_function: false,
+            tables,
+        })
     }
 
     fn read(data: &str) -> Option<Planned> {

@@ -27,6 +27,8 @@ pub struct Declaration<S> {
     pub stage: Stage,
     /// The functions of the user's own that its conversions call.
     pub functions: Vec<ExternFn<S>>,
+    /// Whether a function was declared that could not be read: then no function is missing for certain.
+    pub lost_function: bool,
     /// What it changes, table by table.
     pub tables: Vec<Table<S>>,
 }

@@ -8,7 +8,7 @@ use crate::declaration::{Change, Column, Declaration, Table};
 use crate::expr::{self, Expr, Scope, Signature, Typing};
 use crate::ident;
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Declared, Planned, Table as PlannedTable, Text};
+use crate::plan::{Declared, Planned, Routine, Table as PlannedTable, Text};
 use crate::types::{Image, Type};
 
 /// Plans a declaration. The declaration must have passed [`check`](crate::check::check): this
@@ -25,11 +25,24 @@ pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Planned {
         name: declaration.name.text.clone().into(),
         stage: declaration.stage,
         declaration: declaration.canonical().into(),
+        functions: functions.iter().map(routine).collect(),
         tables: planned,
         steps: Vec::new(),
     };
     plan.steps = steps::steps(&plan);
     plan
+}
+
+fn routine(signature: &Signature) -> Routine {
+    // PostgreSQL has one type under both names.
+    let shown = |ty: &Type| Text::from(ty.to_string().replace("bpchar", "character"));
+    Routine {
+        schema: signature.schema.clone().into(),
+        name: signature.name.clone().into(),
+        arguments: signature.arguments.iter().map(shown).collect(),
+        result: shown(&signature.result),
+        strict: signature.strict,
+    }
 }
 
 fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize, functions: &[Signature]) -> PlannedTable {

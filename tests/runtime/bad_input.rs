@@ -32,7 +32,7 @@ plans! {
     scaled { table till (id: bigint, factor: integer between 1 and 100) {
         total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * factor)::bigint; down total_cents / 100.0; lossy "the factor is forgotten"; }
     } }
-    by_function { table till (id: bigint) {
+    by_function { extern fn app.cents(numeric) -> bigint immutable strict; table till (id: bigint) {
         total: numeric(12, 2) not null => total_cents: bigint not null { up app.cents(total); down total_cents / 100.0; lossy "the function may round"; }
     } }
     new_default { table till (id: bigint) {

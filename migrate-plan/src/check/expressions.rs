@@ -1,9 +1,10 @@
 //! Conversions and defaults: what they read, their types, and that they depend on the row alone.
 
-use super::{Problem, functions, nearest};
+use super::functions::{self, Declared};
+use super::{Problem, nearest};
 use crate::conversion::{self, Judgement};
 use crate::declaration::{Change, Column, Table};
-use crate::expr::{self, Expr, Kind, Scope, Signature, Typing};
+use crate::expr::{self, Expr, Kind, Scope, Typing};
 use crate::types::Type;
 
 /// Which way a conversion goes.
@@ -74,7 +75,7 @@ pub(super) fn conversion<S: Clone>(
     table: &Table<S>,
     change: &Change<S>,
     direction: Direction,
-    functions: &[Signature],
+    functions: Declared<'_>,
     problems: &mut Vec<Problem<S>>,
 ) {
     let (from, to, expr) = direction.parts(change);
@@ -103,13 +104,13 @@ fn types<S: Clone>(
     table: &Table<S>,
     from: &Column<S>,
     expr: &Expr<S>,
-    functions: &[Signature],
+    functions: Declared<'_>,
     problems: &mut Vec<Problem<S>>,
 ) -> Typing {
     let of_column =
         |name: &str| known_columns(table, from).find(|column| column.name.text == name).map(|c| c.ty.clone());
     let mut errors = Vec::new();
-    let typing = Typing::of(expr, Scope { columns: &of_column, functions }, &mut errors);
+    let typing = Typing::of(expr, Scope { columns: &of_column, functions: functions.signatures }, &mut errors);
     problems.extend(errors.into_iter().map(|error| Problem {
         span: error.span,
         message: error.message,
@@ -208,7 +209,7 @@ fn assignment<S: Clone>(expr: &Expr<S>, from: Option<&Type>, to: &Column<S>, pro
 
 /// A default of the old column is the same for every row of a statement: otherwise the sync could not
 /// tell an omitted column from a supplied one.
-pub(super) fn default_of_old<S: Clone>(column: &Column<S>, functions: &[Signature], problems: &mut Vec<Problem<S>>) {
+pub(super) fn default_of_old<S: Clone>(column: &Column<S>, functions: Declared<'_>, problems: &mut Vec<Problem<S>>) {
     let Some(default) = &column.default else { return };
     constant(column, default, functions, problems);
     default.walk(&mut |node| {
@@ -247,13 +248,13 @@ pub(super) fn default_of_old<S: Clone>(column: &Column<S>, functions: &[Signatur
 }
 
 /// A default of the new column reads no column and has the column's type.
-pub(super) fn default_of_new<S: Clone>(column: &Column<S>, functions: &[Signature], problems: &mut Vec<Problem<S>>) {
+pub(super) fn default_of_new<S: Clone>(column: &Column<S>, functions: Declared<'_>, problems: &mut Vec<Problem<S>>) {
     if let Some(default) = &column.default {
         constant(column, default, functions, problems);
     }
 }
 
-fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, functions: &[Signature], problems: &mut Vec<Problem<S>>) {
+fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, functions: Declared<'_>, problems: &mut Vec<Problem<S>>) {
     let mut reads = false;
     default.walk(&mut |node| {
         if let Kind::Column(name) = &node.kind {
@@ -268,7 +269,7 @@ fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, functions: &[Signat
         return;
     }
     let mut errors = Vec::new();
-    let typing = Typing::of(default, Scope { columns: &|_| None, functions }, &mut errors);
+    let typing = Typing::of(default, Scope { columns: &|_| None, functions: functions.signatures }, &mut errors);
     let names = functions::Names { columns: &[], functions, typing: &typing, wanted: &column.ty };
     functions::known(default, &names, problems);
     problems.extend(errors.into_iter().map(|error| Problem {

@@ -5,12 +5,21 @@ use crate::declaration::{Declaration, ExternFn};
 use crate::expr::{self, Expr, Function, Kind, Signature, Typing};
 use crate::types::Type;
 
+/// The functions that a plan declares.
+#[derive(Clone, Copy)]
+pub(super) struct Declared<'a> {
+    /// What they take and give.
+    pub(super) signatures: &'a [Signature],
+    /// Whether one could not be read.
+    pub(super) lost: bool,
+}
+
 /// What a call may name, and what is known around it.
 pub(super) struct Names<'a> {
     /// The columns that could be meant where a Rust method is written.
     pub(super) columns: &'a [&'a str],
     /// The declared functions.
-    pub(super) functions: &'a [Signature],
+    pub(super) functions: Declared<'a>,
     /// The types of the expression.
     pub(super) typing: &'a Typing,
     /// What the whole expression is to be.
@@ -57,12 +66,13 @@ fn undeclared<S: Clone>(
     is_whole: bool,
 ) -> Option<Problem<S>> {
     let name = function.name.as_str();
-    if names.functions.iter().any(|declared| declared.schema == schema && declared.name == name) {
+    let Declared { signatures, lost } = names.functions;
+    if lost || signatures.iter().any(|declared| declared.schema == schema && declared.name == name) {
         return None;
     }
     let problem = Problem::new(node.span.clone(), format!("the plan does not declare the function `{schema}.{name}`"))
         .note("its types, and that it is immutable, are checked against the database before the first step");
-    let near = nearest(name, names.functions.iter().filter(|f| f.schema == schema).map(|f| f.name.as_str()));
+    let near = nearest(name, signatures.iter().filter(|f| f.schema == schema).map(|f| f.name.as_str()));
     if let Some(near) = near {
         return Some(problem.help(format!("did you mean `{schema}.{near}`?")));
     }

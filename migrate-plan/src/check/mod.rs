@@ -57,7 +57,8 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
     names::lengths(declaration, &mut problems);
     names::tables(declaration, &mut problems);
     functions::declared(declaration, &mut problems);
-    let functions = declaration.signatures();
+    let signatures = declaration.signatures();
+    let functions = functions::Declared { signatures: &signatures, lost: declaration.lost_function };
     for table in &declaration.tables {
         let first = problems.len();
         names::columns(table, &mut problems);
@@ -72,21 +73,21 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             expressions::both_directions(change, &mut problems);
             let [up_is_sound, down_is_sound] = [Direction::Up, Direction::Down].map(|direction| {
                 let before = problems.len();
-                expressions::conversion(table, change, direction, &functions, &mut problems);
+                expressions::conversion(table, change, direction, functions, &mut problems);
                 problems.len() == before
             });
-            expressions::default_of_old(&change.old, &functions, &mut problems);
-            expressions::default_of_new(&change.new, &functions, &mut problems);
+            expressions::default_of_old(&change.old, functions, &mut problems);
+            expressions::default_of_new(&change.new, functions, &mut problems);
             hazards::incomparable(change, &mut problems);
             ambiguity::omitted_or_null(change, &mut problems);
             let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
             nulls::copied(change, &mut problems);
             // What is wrong already may not be what is meant.
             if up_is_sound {
-                nulls::made(table, change, Direction::Up, &functions, &mut problems);
+                nulls::made(table, change, Direction::Up, functions, &mut problems);
             }
             if down_is_sound && !down_is_told {
-                nulls::made(table, change, Direction::Down, &functions, &mut problems);
+                nulls::made(table, change, Direction::Down, functions, &mut problems);
             }
             ambiguity::defaults_that_differ(table, change, &mut problems);
             // What is computed from flawed types or columns says nothing new.

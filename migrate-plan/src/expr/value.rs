@@ -117,7 +117,7 @@ fn bytes(text: &str) -> bool {
     match text.strip_prefix("\\x") {
         Some(hex) => {
             let digits: Vec<u8> = hex.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-            digits.len() % 2 == 0 && digits.iter().all(u8::is_ascii_hexdigit)
+            digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit)
         }
         None => true,
     }

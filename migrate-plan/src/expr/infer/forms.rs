@@ -3,7 +3,7 @@
 use super::super::catalog::{Context, Id, Volatility};
 use super::super::coerce::{self, Common, Given};
 use super::super::resolve::{self, Outcome};
-use super::super::{Expr, IsTest, Kind};
+use super::super::{Expr, IsTest, Kind, Negated};
 use super::{Inference, Inferred, given, implicit, is_untyped, named};
 use crate::types::{Category, Type};
 
@@ -58,18 +58,21 @@ impl<S: Clone> Inference<'_, S> {
         named("boolean")
     }
 
-    /// `x between a and b` is `x >= a and x <= b`.
-    pub(super) fn between(&mut self, expr: &Expr<S>, x: &Expr<S>, low: &Expr<S>, high: &Expr<S>) -> Inferred {
+    /// `x between a and b` is `x >= a and x <= b`, and `x not between a and b` is `x < a or x > b`.
+    pub(super) fn between(&mut self, expr: &Expr<S>, x: &Expr<S>, negated: Negated, bounds: [&Expr<S>; 2]) -> Inferred {
+        let symbols = if negated == Negated::Yes { ["<", ">"] } else { [">=", "<="] };
         let value = self.given(x);
-        for (bound, symbol) in [(low, ">="), (high, "<=")] {
+        for (bound, symbol) in bounds.into_iter().zip(symbols) {
             let other = self.given(bound);
             self.compared(expr, symbol, "between", (x, value), (bound, other));
         }
         named("boolean")
     }
 
-    /// `x in (a, b)`: constants and values take one common type with `x`, where they have one.
-    pub(super) fn within(&mut self, expr: &Expr<S>, x: &Expr<S>, list: &[Expr<S>]) -> Inferred {
+    /// `x in (a, b)`: constants and values take one common type with `x`, where they have one;
+    /// `x not in (a, b)` asks with `<>`.
+    pub(super) fn within(&mut self, expr: &Expr<S>, x: &Expr<S>, negated: Negated, list: &[Expr<S>]) -> Inferred {
+        let symbol = if negated == Negated::Yes { "<>" } else { "=" };
         let value = self.given(x);
         let items: Vec<Given> = list.iter().map(|item| self.given(item)).collect();
         let shared = |item: &Expr<S>| !matches!(item.kind, Kind::Column(_));
@@ -81,19 +84,14 @@ impl<S: Clone> Inference<'_, S> {
             _ => None,
         };
         for (item, given) in list.iter().zip(items) {
-            match common.filter(|_| shared(item)) {
-                Some(id) => {
-                    self.taken_as(expr, item, given, id);
-                    self.compared_as(expr, (x, value), item, Given::Known(id));
-                }
-                None => self.compared_as(expr, (x, value), item, given),
+            let as_common = common.filter(|_| shared(item));
+            if let Some(id) = as_common {
+                self.taken_as(expr, item, given, id);
             }
+            let given = as_common.map_or(given, Given::Known);
+            self.compared(expr, symbol, "in", (x, value), (item, given));
         }
         named("boolean")
-    }
-
-    fn compared_as(&mut self, expr: &Expr<S>, x: (&Expr<S>, Given), item: &Expr<S>, given: Given) {
-        self.compared(expr, "=", "in", x, (item, given));
     }
 
     /// A comparison of which the second part is blamed.
@@ -229,7 +227,7 @@ impl<S: Clone> Inference<'_, S> {
         let ty = ty?;
         let Some(id) = Id::of_type(&ty) else {
             // Of an array of a user type the element is that type.
-            return (ty.array).then(|| Type { array: false, ..ty });
+            return if ty.array { Some(Type { array: false, ..ty }) } else { None };
         };
         let Some(element) = id.indexed() else {
             self.report(x, format!("`[…]` takes an element of an array, and this is `{ty}`"), "leave the index out");

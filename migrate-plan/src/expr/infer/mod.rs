@@ -168,8 +168,8 @@ impl<S: Clone> Inference<'_, S> {
                 named("boolean")
             }
             Kind::Is(x, test, _) => self.test(x, test),
-            Kind::Between(x, _, low, high) => self.between(expr, x, low, high),
-            Kind::In(x, _, list) => self.within(expr, x, list),
+            Kind::Between(x, negated, low, high) => self.between(expr, x, *negated, [low, high]),
+            Kind::In(x, negated, list) => self.within(expr, x, *negated, list),
             Kind::Quantified(x, symbol, _, array) => self.quantified(expr, x, symbol, array),
             Kind::Case { operand, arms, otherwise } => self.case(expr, operand.as_deref(), arms, otherwise.as_deref()),
             Kind::Call(function, arguments) => self.call(expr, function, arguments),
