@@ -32,11 +32,12 @@ impl DatabaseError {
         self.statement.as_deref()
     }
 
-    /// Whether the value of some row is to blame: overflow, invalid text, a violated check …
+    /// Whether the value of some row is to blame: overflow, invalid text, a violated check, `NaN` as a whole
+    /// number …
     pub(crate) fn is_about_data(&self) -> bool {
         self.code().is_some_and(|code| {
             let code = code.code();
-            code.starts_with("22") || code.starts_with("23") || code == "P0001"
+            code.starts_with("22") || code.starts_with("23") || code == "P0001" || code == "0A000"
         })
     }
 

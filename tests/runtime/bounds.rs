@@ -152,6 +152,25 @@ fn a_later_value_outside_is_a_row_that_does_not_convert() {
     assert!(migrator.run(&mut client).expect("a run").is_complete());
 }
 
+/// No range has `NaN`, and a `numeric` column may hold it all the same.
+#[test]
+fn a_value_that_is_no_number_is_a_row_that_does_not_convert() {
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    till(&mut client);
+    run(&mut client, "UPDATE till SET total = 'NaN' WHERE id = 5");
+    let migrator = database::migrator(CENTS);
+    assert_eq!(out_of_bounds(&migrator.run(&mut client).expect("a run")).len(), 1, "it is larger than any number");
+    run(&mut client, "UPDATE till SET total = 1 WHERE id = 5");
+    assert!(migrator.advance(&mut client, CENTS, Phase::Expand).expect("an expansion").is_complete());
+    run(&mut client, "UPDATE till SET total = 'NaN' WHERE id = 5");
+    let report = migrator.run(&mut client).expect("a run");
+    let [Closed::FailedRows { count: 1, rows }] = &report.plans[0].closed[..] else { panic!("{report}") };
+    assert_eq!((rows[0].key.as_str(), rows[0].sqlstate.as_str()), ("{\"id\": 5}", "0A000"));
+    run(&mut client, "UPDATE till SET total = 2 WHERE id = 5");
+    assert!(migrator.run(&mut client).expect("a run").is_complete());
+}
+
 #[test]
 fn texts_are_bounded_by_their_length_and_dates_by_days() {
     let database = database::fresh();

@@ -15,7 +15,7 @@ mod plans {
         price: integer not null => amount: numeric(12, 2) not null { up price::numeric; down floor(amount)::integer; }
     } }
     migrate::plan! { pub mod small; stage dual_write; table till (id: bigint) {
-        price: bigint not null => tiny: smallint not null { up price::text::smallint; down tiny::bigint; }
+        price: bigint not null between -32768 and 32767 => tiny: smallint not null { up price::smallint; down tiny::bigint; }
     } }
     migrate::plan! { pub mod keyed; stage contract; table till (id: bigint) {
         note: text not null => remark: text not null;

@@ -172,10 +172,13 @@ fn plain<S: Clone>(column: &Column<S>, to: &Type) -> Expr<S> {
     if bits || column.ty.base == to.base && column.ty.array == to.array {
         return value;
     }
-    let name = to.builtin().map_or("", |builtin| builtin.name);
+    let name = match to.base {
+        Base::Builtin(builtin) => builtin.name,
+        Base::User { .. } => "",
+    };
     let ty = match name {
         // `character` alone would be `character(1)`, and pads nothing before it is stored.
-        "character" => Type::named("text"),
+        "character" => Type { array: to.array, ..Type::named("text") },
         // The length of a number's bits is part of the cast.
         "bit" => to.clone(),
         _ => Type { modifiers: Vec::new(), fields: None, ..to.clone() },

@@ -197,7 +197,7 @@ fn measured(name: &str, ty: Option<&Type>, value: Option<&Extent>) -> Extent {
 
 /// The length of what a function makes of a text.
 fn of_text<S>(name: &str, x: Interval, arguments: &[Expr<S>], values: &[Extent]) -> Option<Interval> {
-    let up_to = |interval: Interval| Interval { low: Edge::At(Decimal::ZERO), ..interval };
+    let up_to = |interval: Interval| Interval { low: Edge::At(Decimal::ZERO), without_zero: false, ..interval };
     let number = |place: usize| values.get(place).copied().and_then(Extent::number);
     Some(match name {
         "upper" | "lower" | "initcap" | "reverse" => x,
@@ -242,9 +242,9 @@ fn cut(x: Interval, n: Interval) -> Interval {
         Some(n) if n >= 0 => Interval { low: x.low.min(Edge::At(Decimal::new(n, 0))), ..shorter(x, n_of(n)) },
         Some(n) => {
             let less = x.plus(&n_of(n));
-            Interval { low: less.low.max(zero), high: less.high.max(zero), ..less }
+            Interval { low: less.low.max(zero), high: less.high.max(zero), without_zero: false, ..less }
         }
-        None => Interval { low: zero, ..x },
+        None => Interval { low: zero, without_zero: false, ..x },
     }
 }
 
@@ -255,7 +255,7 @@ fn n_of(n: i128) -> Interval {
 /// No longer than `most`.
 fn shorter(x: Interval, most: Interval) -> Interval {
     let zero = Edge::At(Decimal::ZERO);
-    Interval { low: zero, high: x.high.min(most.high.max(zero)), ..x }
+    Interval { low: zero, high: x.high.min(most.high.max(zero)), without_zero: false, ..x }
 }
 
 /// The length of a number as text.

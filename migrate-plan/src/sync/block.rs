@@ -8,7 +8,10 @@ use crate::ident::{literal, own, quote};
 use crate::plan::Side;
 
 /// What raises an error inside a conversion because of the value it was given.
-const DATA_ERRORS: &str = "data_exception OR integrity_constraint_violation OR raise_exception";
+///
+/// `NaN` and `infinity` as a whole number are a "feature not supported".
+const DATA_ERRORS: &str =
+    "data_exception OR integrity_constraint_violation OR raise_exception OR feature_not_supported";
 
 /// Writes one lens as PL/pgSQL.
 pub(super) struct Block<'a> {

@@ -164,7 +164,7 @@ pub(super) fn parse(text: &str, ty: &Type) -> Step {
     }
 }
 
-/// A text as a column keeps it: `character(n)` is padded. What is too long is not followed: a cast cuts it
+/// A text as a column keeps it: blanks at the end of `character(n)` are none. What is too long is not followed: a cast cuts it
 /// off, a column refuses it.
 fn stored(text: &str, ty: &Type) -> Step {
     let length = ty.modifiers.first().and_then(|n| n.parse::<usize>().ok());
@@ -173,9 +173,7 @@ fn stored(text: &str, ty: &Type) -> Step {
     match (name, length) {
         ("text", _) | ("character varying", None) => Ok(Value::Text(text.to_owned())),
         ("character varying", Some(length)) if text.chars().count() <= length => Ok(Value::Text(text.to_owned())),
-        ("character", Some(length)) if trimmed.chars().count() <= length => {
-            Ok(Value::Text(format!("{trimmed:<length$}")))
-        }
+        ("character", Some(length)) if trimmed.chars().count() <= length => Ok(Value::Text(trimmed.to_owned())),
         _ => Err(Stop::Unknown),
     }
 }
@@ -236,13 +234,11 @@ fn carried(mut chain: Vec<Type>, to: &Type) -> Step {
     if chain.last().is_some_and(same) {
         return Ok(Value::Own(chain));
     }
-    if let Some(place) = chain.iter().position(|ty| ty == to) {
-        chain.truncate(place + 1);
-        return Ok(Value::Own(chain));
-    }
-    // A cast back leaves the length to the column.
-    let unmodified = |ty: &Type| ty.base == to.base && ty.array == to.array && to.modifiers.is_empty();
-    if let Some(place) = chain.iter().position(unmodified) {
+    // A cast back may leave the length to the column.
+    let found = |ty: &Type| ty == to || ty.base == to.base && ty.array == to.array && to.modifiers.is_empty();
+    if let Some(place) = chain.iter().position(found)
+        && (place + 2 == chain.len() || is_one_value(&chain[place..]))
+    {
         chain.truncate(place + 1);
         return Ok(Value::Own(chain));
     }
@@ -254,9 +250,10 @@ fn carried(mut chain: Vec<Type>, to: &Type) -> Step {
             Ok(Value::Own(chain))
         }
         // The digits of a whole number are read as that number.
-        _ if last.category() == Category::Text && printed(&chain).is_some_and(|ty| judge(ty, to).comes_back()) => {
-            chain.push(to.clone());
-            Ok(Value::Own(chain))
+        _ if last.category() == Category::Text && Number::of(to).is_some() => {
+            let number = printed(&chain).ok_or(Stop::Unknown)?;
+            chain.truncate(number + 1);
+            carried(chain, to)
         }
         _ => match (chain.first().and_then(Linear::own), Number::of(to)) {
             (Some(_), Some(_)) => cast(Value::Linear(line(&chain)?), to),
@@ -265,10 +262,16 @@ fn carried(mut chain: Vec<Type>, to: &Type) -> Step {
     }
 }
 
-/// The whole number whose text a chain ends with.
-fn printed(chain: &[Type]) -> Option<&Type> {
-    let before = chain.iter().rev().find(|ty| ty.category() != Category::Text)?;
-    Number::of(before).filter(|number| *number != Number::Numeric).map(|_| before)
+/// The place of the whole number whose text a chain ends with.
+fn printed(chain: &[Type]) -> Option<usize> {
+    let place = chain.iter().rposition(|ty| ty.category() != Category::Text)?;
+    Number::of(&chain[place]).filter(|number| *number != Number::Numeric).map(|_| place)
+}
+
+/// Whether a value is the same thing in each of the types, so that any of them leads to any other.
+fn is_one_value(types: &[Type]) -> bool {
+    let text = |ty: &Type| matches!(ty.builtin().map(|builtin| builtin.name), Some("text" | "character varying"));
+    types.iter().all(|ty| Number::of(ty).is_some()) || types.iter().all(text)
 }
 
 /// The column's own value as a number.
