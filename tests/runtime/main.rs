@@ -13,6 +13,8 @@ mod configs;
 mod crossings;
 mod database;
 mod exhaustive;
+mod hazards;
+mod hazards_cases;
 mod hostile;
 mod interleavings;
 mod kills;
