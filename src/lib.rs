@@ -28,8 +28,9 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 ///
 ///     table orders (currency: text not null) {
 ///         total: numeric(12, 2) not null => total_cents: bigint not null {
-///             up   case when currency = "JPY" then total else round(total * 100) end::bigint;
+///             up   case when currency = "JPY" then trunc(total) else round(total * 100) end::bigint;
 ///             down case when currency = "JPY" then total_cents else total_cents / 100.0 end;
+///             lossy "a yen has no hundredths";
 ///         }
 ///         nick: text => nickname: text;
 ///     }
@@ -54,8 +55,12 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// - `table schema.name (columns) { changes }` The schema is `public` where none is written. In brackets
 ///   stand other columns that conversions read; the brackets may be left out.
 /// - `old: type => new: type { up …; down …; }` `up` makes the new value from the old one and `down` the
-///   old from the new. Where the type stays, `;` takes the place of both.
-/// - After a type: `not null` and `default …`, in any order.
+///   old from the new. Where the type stays, or widens without a loss, `;` takes the place of both.
+/// - After a type, in any order: `not null`, `default …`, and what is known of the values that are there,
+///   `between 0 and 20_000_000`, or `length between 1 and 80` for a text.
+/// - `lossy "cents are rounded";` beside `up` and `down`: not every old value comes back, and why that is well.
+/// - `extern fn app.cents(numeric) -> bigint immutable strict;` before the tables: a function of the database's
+///   own that conversions call.
 ///
 /// Names are Rust identifiers, taken as they are, or string constants: `"Total Amount"`. `r#type` is `type`.
 ///
@@ -71,6 +76,50 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// `currency = "JPY"`. A function without a schema is one of PostgreSQL's own; others are `schema.function(x)`. A
 /// column whose name is no identifier is `col("Total Amount")`. An expression reads the columns of one row and depends
 /// on nothing else: no clock, no random value, no setting of the session, no query.
+///
+/// Every operator, function and cast is looked up as PostgreSQL looks it up, in tables made from the catalogs of
+/// its versions 14 to 18: a wrong type, a wrong number of arguments, or text that is no value of the type it stands
+/// beside is an error. A function of a schema is declared with `extern fn`, and held against the database before
+/// the first step.
+///
+/// # Conversions, ranges and losses
+///
+/// - **Lossless** pairs of types need neither `up` nor `down`: `integer => bigint`, `varchar(20) => text`,
+///   `numeric(10, 2) => numeric(12, 3)`. PostgreSQL's casts are written for you.
+/// - **Lossy** pairs need the word, and may leave the rest to PostgreSQL's casts:
+///   `price: numeric(10, 2) => euros: integer { lossy "cents are rounded"; }`.
+/// - All others need `up` and `down`.
+///
+/// The range of every node is computed from the declared types and bounds, in the type PostgreSQL computes it in:
+/// what can overflow, divide by zero, or be cut off is an error that shows the range and the type that fits. A
+/// bound that is declared is held against the rows of the table before the first step, and closes its gate with the
+/// keys of those outside. `down` is judged for the values that `up` can make: until contract the new column holds
+/// only what the old one can, and PostgreSQL refuses a write beyond.
+///
+/// Where `down(up(x)) = x` can be shown, nothing is to be said; where it cannot, the plan says `lossy`, and the error
+/// that asks for it names a value that does not come back, if there is one. A word that is not needed is an error too.
+/// Neither direction gives null for a column that is `not null`.
+///
+/// ```
+/// migrate::plan! {
+///     pub mod items_weight;
+///     stage dual_write;
+///     extern fn app.slug(text) -> text immutable strict;
+///     table items (id: bigint) {
+///         weight: numeric(12, 3) not null between 0 and 2_000_000 => grams: integer not null {
+///             up   round(weight * 1000)::integer;
+///             down grams / 1000.0;
+///         }
+///         title: text not null => handle: text not null {
+///             up   coalesce(app.slug(title), "");
+///             down handle;
+///             lossy "a handle has no capitals, and old pages show it as it is";
+///         }
+///         views: integer not null => view_count: bigint not null;
+///     }
+/// }
+/// # fn main() {}
+/// ```
 ///
 /// # Errors
 ///
