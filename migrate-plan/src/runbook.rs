@@ -1,6 +1,7 @@
-//! A plan as a page for people: every phase, step, statement and lock.
+//! A plan as a page for people: every phase, step, statement and lock, and how each step is undone.
 //!
-//! The sync function stands there once, where it is made; later steps replace its body.
+//! The page is part of every expansion, so it is kept short: the body of the sync function is left out, which is the
+//! same for every plan but for the names in it, and so are the attempts at a lock. [`statements`] has the body.
 
 use std::fmt::Write;
 
@@ -13,17 +14,18 @@ use crate::sync::{self, Standing};
 /// flight on the same table.
 pub fn runbook(plan: &Planned) -> String {
     let mut page = String::new();
+    let mut numbered = (1..).zip(&plan.steps).peekable();
     for phase in Phase::ALL {
         let _ = write!(page, "# Phase `{phase}`\n\n");
-        for step in plan.steps.iter().filter(|step| step.phase() == phase) {
-            one_step(&mut page, plan, step);
+        while let Some((number, step)) = numbered.next_if(|(_, step)| step.phase() == phase) {
+            one_step(&mut page, plan, number, step);
         }
     }
     page
 }
 
-fn one_step(page: &mut String, plan: &Planned, step: &Step) {
-    let _ = write!(page, "**{}** — {}\n\n", step.name(plan), step.summary(plan));
+fn one_step(page: &mut String, plan: &Planned, number: usize, step: &Step) {
+    let _ = write!(page, "**{number}. {}.** {}\n\n", step.name(plan), step.summary(plan));
     let locks = step.locks(plan);
     for lock in &locks {
         let _ = writeln!(page, "* Lock: {}", lock_line(lock));
@@ -31,24 +33,36 @@ fn one_step(page: &mut String, plan: &Planned, step: &Step) {
     if locks.is_empty() {
         page.push_str("* Lock: none on any table.\n");
     }
-    page.push('\n');
-    let statements = statements(plan, step);
+    let _ = write!(page, "* Undone: {}\n\n", step.undoing(plan));
+    let statements: Vec<String> = statements(plan, step).iter().map(|sql| shortened(sql)).collect();
     if !statements.is_empty() {
-        let _ = write!(page, "```sql\n{}\n```\n\n", statements.join(";\n") + ";");
+        let _ = write!(page, "```sql\n{};\n```\n\n", statements.join(";\n"));
     }
 }
 
-/// One lock in words.
-pub fn lock_line(lock: &Lock) -> String {
+/// A statement without what is the same in every plan: the body of the trigger function, and the condition that keeps
+/// other writes out of it.
+fn shortened(sql: &str) -> String {
+    if let Some((head, _)) = sql.split_once(" LANGUAGE plpgsql AS ") {
+        return format!("{head} … -- keeps both sides of a row equal");
+    }
+    match (sql.split_once(" WHEN ("), sql.rsplit_once(" EXECUTE FUNCTION ")) {
+        (Some((head, _)), Some((_, function))) => format!("{head} WHEN (…) EXECUTE FUNCTION {function}"),
+        _ => sql.to_owned(),
+    }
+}
+
+/// The lock of a step on its table, in words.
+fn lock_line(lock: &Lock) -> String {
     let held = match lock.held {
-        Held::Instant => "for an instant: no row is touched under it",
+        Held::Instant => "for an instant",
         Held::Batch => "for one batch at a time",
         Held::Scan => "while the table is read once",
     };
-    format!("`{}` on `{}`, {held}; blocks {}.", lock.mode, lock.table, lock.mode.blocks())
+    format!("`{}` {held}; blocks {}.", lock.mode, lock.mode.blocks())
 }
 
-/// The SQL of a step, as it runs where the plan is alone.
+/// The SQL of a step, as it runs where the plan is alone, once it has its lock.
 pub fn statements(plan: &Planned, step: &Step) -> Vec<String> {
     match &step.work {
         Work::Nothing | Work::Verify { .. } => Vec::new(),
@@ -57,9 +71,9 @@ pub fn statements(plan: &Planned, step: &Step) -> Vec<String> {
         Work::Authority(side) => {
             plan.tables.iter().map(|table| function_again(table, &format!("where the {side} side wins"))).collect()
         }
-        Work::Transaction { table, lock, sync, .. } => {
+        Work::Transaction { table, sync, .. } => {
             let table = &plan.tables[*table];
-            let mut all = vec!["BEGIN".to_owned(), format!("LOCK TABLE {} IN {lock} MODE", table.qualified())];
+            let mut all = vec!["BEGIN".to_owned()];
             let own = step.statements(plan, &step.work);
             match sync {
                 SyncChange::Keep => all.extend(own),
@@ -93,7 +107,7 @@ pub fn statements(plan: &Planned, step: &Step) -> Vec<String> {
 /// A replacement of the function that expand has shown whole.
 fn function_again(table: &Table, what: &str) -> String {
     format!(
-        "CREATE OR REPLACE FUNCTION {}() RETURNS trigger … -- as in expand, {what}",
+        "CREATE OR REPLACE FUNCTION {}() … -- as in step 1, {what}",
         own(&sync_function(&table.schema, &table.name))
     )
 }

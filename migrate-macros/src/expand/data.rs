@@ -37,7 +37,7 @@ fn table(table: &Table) -> TokenStream {
 }
 
 /// A raw string constant, in which SQL is as it is, quotes and all.
-fn raw(text: &str) -> Literal {
+pub(super) fn raw(text: &str) -> Literal {
     let mut hashes = String::from("#");
     while text.contains(&format!("\"{hashes}")) {
         hashes.push('#');

@@ -40,6 +40,7 @@ fn module(root: &Ident, source: &Source, plan: &Planned, page: &str, dependency:
     let Source { attributes, visibility, module, .. } = source;
     let data = data::plan(root, plan);
     let tables = columns::tables(root, source);
+    let page = data::raw(page);
     let about = format!("The plan `{}`, at stage `{}`.", plan.name, plan.stage);
     quote! {
         #attributes

@@ -76,6 +76,7 @@ fn a_plan_with_one_change_is_small() {
     println!("one change: {code} bytes of code, of which {texts} are the plan's; {} of documentation", all - code);
     assert!(code - texts <= 1024, "{code} bytes, {texts} of them in texts");
     assert!(code <= 3 * 1024, "{code} bytes");
+    assert!(all <= 8 * 1024, "{all} bytes with the documentation");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 mod budget;
+mod editor;
 mod errors;
 mod expressions;
 mod random;

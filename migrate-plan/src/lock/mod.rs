@@ -9,6 +9,8 @@
 
 mod format;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 pub use format::Damage;
 pub use rules::{Edit, Refusal, edit, next, present_lines};

@@ -127,13 +127,30 @@ impl Step {
                 )
             }
             StepKind::Retire => format!(
-                "Renames {} out of reach, sync still on: code that still needs it fails at once, and the rename can \
-                 be undone with nothing lost.",
+                "Renames {} out of reach, sync still on: code that still needs it fails at once, and can still be \
+                 helped.",
                 old()
             ),
             StepKind::Drop => {
-                format!("Removes the sync, then {}, in one transaction. From here on there is no way back.", old())
+                format!("Removes the sync, then {}, in one transaction.", old())
             }
+        }
+    }
+
+    /// How it is undone, as a sentence for people.
+    pub fn undoing(&self, plan: &Planned) -> String {
+        let lenses = &*plan.tables[self.table].lenses;
+        let (old, new) = (columns(lenses, Side::Old), columns(lenses, Side::New));
+        match self.kind {
+            StepKind::Expand => {
+                format!("sync and {new} go; {old} has every write.")
+            }
+            StepKind::Backfill | StepKind::Prove | StepKind::NotNull => "with the first step.".to_owned(),
+            StepKind::Require => "its check is dropped.".to_owned(),
+            StepKind::Verify => "nothing was changed.".to_owned(),
+            StepKind::Switch => "the old side wins again.".to_owned(),
+            StepKind::Retire => format!("{old} gets its name back, with every later write."),
+            StepKind::Drop => "never; from here on there is no way back.".to_owned(),
         }
     }
 }
