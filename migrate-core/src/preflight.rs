@@ -4,6 +4,7 @@
 mod columns;
 mod expressions;
 mod functions;
+mod hazards;
 
 use migrate_plan::Plan;
 use migrate_plan::ident::{Qualified, UPDATE_TRIGGER};
@@ -26,6 +27,7 @@ pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error>
         let before = problems.len();
         columns::check(client, table, relation, &mut problems)?;
         columns::other_plans(client, table, relation, &mut problems)?;
+        hazards::check(client, table, relation, &mut problems)?;
         triggers(client, table, &mut problems)?;
         hidden_rows(client, table, relation, &mut problems)?;
         // An expression over a column or with a function that is not there has nothing new to say.
@@ -48,7 +50,8 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
         .query_opt(
             "SELECT c.oid, c.relkind::text, c.relpersistence::text, \
                     pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner)::text, \
-                    current_user::text, c.relispartition \
+                    current_user::text, c.relispartition, \
+                    c.relnamespace::pg_catalog.regnamespace::text IN ('pg_catalog', 'information_schema', 'pg_toast') \
              FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
             &[&name],
         )
@@ -66,6 +69,10 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
             _ => "no table",
         };
         problems.push(Problem::new(shown, format!("is {kind}"), "name the table with the rows"));
+        return Ok(None);
+    }
+    if row.get(7) {
+        problems.push(Problem::new(shown, "belongs to PostgreSQL itself", "name a table of your own"));
         return Ok(None);
     }
     if persistence == "t" {

@@ -197,6 +197,12 @@ fn the_watch_sees_what_the_plain_statements_do() {
         ("ALTER TABLE item ADD CHECK (note <> 'x')", "ACCESS EXCLUSIVE", true, false),
         ("ALTER TABLE item ALTER note TYPE varchar(90)", "ACCESS EXCLUSIVE", true, true),
         ("ALTER TABLE item ADD COLUMN u uuid DEFAULT gen_random_uuid()", "ACCESS EXCLUSIVE", true, true),
+        (
+            "CREATE DOMAIN whole AS integer CHECK (VALUE > 0); ALTER TABLE item ADD COLUMN w whole",
+            "ACCESS EXCLUSIVE",
+            true,
+            true,
+        ),
         ("CREATE INDEX ON item (note)", "SHARE", true, false),
         (
             "CREATE TRIGGER t BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",

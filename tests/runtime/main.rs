@@ -15,6 +15,7 @@ mod database;
 mod exhaustive;
 mod hazards;
 mod hazards_cases;
+mod hazards_refused;
 mod hostile;
 mod interleavings;
 mod kills;
