@@ -4,7 +4,7 @@ migrate::plan! {
     stage dual_write;
 
     table orders (label: text not null) {
-        nick: text => name: text { up nick; down name || substr(label, 1, 0); }
+        nick: text => name: text { up nick; down name || substr(label, 1, 0); lossy "in theory"; }
     }
 }
 

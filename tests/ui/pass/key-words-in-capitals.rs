@@ -5,8 +5,9 @@ migrate::plan! {
 
     table orders (id: BIGINT, currency: TEXT NOT NULL) {
         total: NUMERIC(12, 2) NOT NULL => total_cents: BIGINT NOT NULL {
-            up   CASE WHEN currency = "JPY" THEN total ELSE ROUND(total * 100) END::BIGINT;
+            up   CASE WHEN currency = "JPY" THEN TRUNC(total) ELSE ROUND(total * 100) END::BIGINT;
             down CASE WHEN currency = "JPY" THEN total_cents ELSE total_cents / 100.0 END;
+            lossy "a yen has no hundredths";
         }
     }
 }

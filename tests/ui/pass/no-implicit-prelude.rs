@@ -6,7 +6,7 @@
     stage dual_write;
 
     table orders (id: bigint) {
-        note: text default "none" => remark: text not null default "none";
+        note: text not null default "none" => remark: text not null default "none";
     }
 }
 

@@ -8,6 +8,7 @@ migrate::plan! {
         pieces: integer => quantity: integer not null {
             up   coalesce(pieces, 0);
             down quantity;
+            lossy "no number becomes 0";
         }
     }
 }
