@@ -21,7 +21,11 @@ impl Parser<'_> {
                 .help("write `extern fn schema.f(type) -> type immutable;`");
             return Err(self.report(problem));
         }
-        self.expect("fn")?;
+        if self.eat(&["fn"]).is_none() {
+            let problem = Problem::new(self.here(), format!("expected `fn`, found {}", self.found()))
+                .help("write `extern fn schema.f(type) -> type immutable;`");
+            return Err(self.report(problem));
+        }
         let (schema, name, span) = self.function_name()?;
         let arguments = self.group(Delimiter::Parenthesis, "`,` or `)`", Parser::argument_types);
         let Some((_, arguments)) = arguments else {

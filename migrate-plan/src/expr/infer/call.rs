@@ -211,7 +211,9 @@ impl<S: Clone> Inference<'_, S> {
                     }
                     None => {
                         let is = if givens.len() == 1 { "is" } else { "are" };
-                        self.report(expr, format!("`{shown}` takes other arguments: here {is} {}", givens.len()), help);
+                        let message =
+                            format!("`{shown}` takes another number of arguments, and here {is} {}", givens.len());
+                        self.report(expr, message, help);
                     }
                 }
                 None
