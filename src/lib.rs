@@ -134,8 +134,21 @@ macro_rules! plan {
 
 /// The plans of a program, in their order.
 ///
-/// In a `static` it is checked while the program compiles that no two plans share a name, that no two change
-/// one column at a time, and that a plan stands after the one it builds on.
+/// It is checked while the program compiles that no two plans share a name, that no two change one column at a time, that
+/// a plan stands after the one it builds on, and that no stage drops a column that another plan still reads. Each error
+/// is on the path of the plan it is about.
+///
+/// # The lock file
+///
+/// Where `migrate.lock` stands beside `Cargo.toml`, or at the place that the environment variable `MIGRATE_LOCK` names
+/// (a relative path starts at the folder of `Cargo.toml`), the plans are held against it too: a released plan is not edited, renamed, or removed
+/// before it is finished, goes through all three stages, and a new one starts at `dual_write`. To go back a stage is
+/// allowed. The file is written by the command `lock`, see `migrate::cli` (feature `cli`), and committed.
+///
+/// A plan is known by its name and by the module in which `migrations!` lists it. Several sets in one crate stand in
+/// several modules, and are locked each by itself into one file; a set that was never locked, such as one of tests, is
+/// not checked. A set that has moved to another module of its crate is known again by its plans. The plans of a set may
+/// change their order: only the rules above bind it.
 ///
 /// ```
 /// # migrate::plan! { mod first; stage contract; table t { a: text => b: text; } }

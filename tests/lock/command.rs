@@ -108,6 +108,13 @@ fn a_release_after_the_other_is_locked() {
 }
 
 #[test]
+fn a_team_may_begin_at_any_stage() {
+    let file = File::new("adoption");
+    let (_, said) = file.run(&THIRD, &[]).expect("nothing was locked before");
+    assert!(said.contains("orders_total_cents: new, at contract\n"), "{said}");
+}
+
+#[test]
 fn what_the_compiler_refuses_is_refused() {
     let file = File::new("refusals");
     let _ = file.run(&FIRST, &[]).expect("the first release");

@@ -6,6 +6,7 @@ use migrate_plan::types::{Base, Type};
 use proc_macro2::{Ident, Literal, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 
+use super::references::references;
 use super::rust_name::RustNames;
 use crate::place::Place;
 use crate::source::{Source, TableSource};
@@ -39,10 +40,11 @@ impl OneTable<'_> {
         let docs = &self.rest.docs;
         let about = format!("Columns of `{}.{}`.", self.table.schema(), self.table.name.text);
         let (old, new) = (self.old_side(), self.new_side());
+        let references = references(self.table, self.source.declaration.stage);
         quote_spanned! {name.span()=>
             #docs
             #[doc = #about]
-            pub mod #name { #old #new }
+            pub mod #name { #old #new #references }
         }
     }
 

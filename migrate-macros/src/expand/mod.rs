@@ -2,6 +2,7 @@
 
 mod columns;
 mod data;
+mod references;
 mod rust_name;
 
 use migrate_plan::runbook::runbook;

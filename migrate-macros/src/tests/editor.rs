@@ -147,6 +147,28 @@ fn a_plan_that_is_cut_anywhere_is_still_a_module() {
     assert!(sound >= 2, "with and without the second change the plan is whole");
 }
 
+/// Where `name` stands in the plan as a word.
+fn tokens(name: &str) -> Vec<LineColumn> {
+    let is_letter = |c: char| c.is_alphanumeric() || c == '_';
+    let lines = PLAN.lines().zip(1..).flat_map(|(text, line)| {
+        let is_word =
+            move |at: usize| !text[..at].ends_with(is_letter) && !text[at + name.len()..].starts_with(is_letter);
+        let found = text.match_indices(name).filter(move |(at, _)| is_word(*at));
+        found.map(move |(at, _)| LineColumn { line, column: at })
+    });
+    lines.collect()
+}
+
+/// The places of all identifiers `name` in these tokens.
+fn named(stream: TokenStream, name: &str) -> Vec<LineColumn> {
+    let one = |tree| match tree {
+        TokenTree::Group(group) => named(group.stream(), name),
+        TokenTree::Ident(ident) if ident == name => vec![ident.span().start()],
+        _ => Vec::new(),
+    };
+    stream.into_iter().flat_map(one).collect()
+}
+
 /// Go-to-definition and rename follow the span of the name of an item: it is that of the declaration's token.
 #[test]
 fn every_item_stands_at_the_token_that_declares_it() {
@@ -156,21 +178,25 @@ fn every_item_stands_at_the_token_that_declares_it() {
         let values = &module.modules["orders"].modules[side].values;
         values.iter().find(|value| *value == name).expect("a column").span()
     };
-    let token = |name: &str, nth: usize| -> LineColumn {
-        let word = |text: &str, at: usize| {
-            let letter = |c: char| c.is_alphanumeric() || c == '_';
-            !text[..at].ends_with(letter) && !text[at + name.len()..].starts_with(letter)
-        };
-        let lines = PLAN.lines().zip(1..).flat_map(|(text, line)| {
-            let found = text.match_indices(name).filter(|(at, _)| word(text, *at));
-            found.map(move |(at, _)| LineColumn { line, column: at }).collect::<Vec<_>>()
-        });
-        lines.collect::<Vec<_>>()[nth]
-    };
     for (side, name) in [("old", "total"), ("new", "total_cents"), ("old", "nick"), ("new", "nickname")] {
         let span = of_change(side, name);
-        assert_eq!(span.start(), token(name, 0), "{name}");
+        assert_eq!(span.start(), tokens(name)[0], "{name}");
         assert_eq!(span.source_text().as_deref(), Some(name));
+    }
+}
+
+/// A conversion uses the items too, at its own tokens: a rename changes all or nothing.
+#[test]
+fn every_use_in_a_conversion_stands_at_its_token() {
+    for (stage, names) in [("dual_write", &["total", "total_cents"][..]), ("contract", &["total_cents"])] {
+        let expanded = expansion(PLAN.replace("dual_write", stage).parse().expect("tokens"));
+        for name in names {
+            let (mut expected, mut found) = (tokens(name), named(expanded.clone(), name));
+            expected.sort();
+            found.sort();
+            assert_eq!(found, expected, "{name} at {stage}");
+            assert_eq!(found.len(), 2, "{name}: declared and converted");
+        }
     }
 }
 
