@@ -56,7 +56,7 @@ impl<S: Clone> Inference<'_, S> {
                 let operand = if left == Given::Unknown { a } else { b };
                 let others = [left, right].into_iter().find_map(Given::known).map(Id::shown);
                 let beside = others.map(|ty| format!(" beside `{ty}`")).unwrap_or_default();
-                let ty = if is_untyped_pair(left, right) { "text".to_owned() } else { "type".to_owned() };
+                let ty = if is_arithmetic(symbol) { "numeric" } else { "text" };
                 let message = format!("PostgreSQL cannot tell which `{shown}` is meant{beside}");
                 self.report(operand, message, format!("say the constant's type: `x::{ty}`"));
                 boolean()
@@ -208,10 +208,6 @@ impl<S: Clone> Inference<'_, S> {
         };
         self.report(expr, message, help);
     }
-}
-
-fn is_untyped_pair(left: Given, right: Given) -> bool {
-    left == Given::Unknown && right == Given::Unknown
 }
 
 fn is_arithmetic(symbol: &str) -> bool {
