@@ -5,7 +5,7 @@ migrate::plan! {
 
     table orders (id: bigint, currency: text not null) {
         total: numeric(12, 2) not null => total_cents: bigint not null {
-            up   round(total * 100, 2, 1)::bigint;
+            up   split_part(currency, "-")::bigint + total::bigint;
             down total_cents / 100.0;
         }
     }

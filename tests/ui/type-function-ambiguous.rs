@@ -3,9 +3,9 @@ migrate::plan! {
 
     stage dual_write;
 
-    table orders (id: bigint, currency: text not null, span: int4range not null) {
+    table orders (id: bigint, currency: text not null) {
         total: numeric(12, 2) not null => total_cents: bigint not null {
-            up   (total * to_char("1", "2")::numeric)::bigint;
+            up   length(to_hex("255")) + total::bigint;
             down total_cents / 100.0;
         }
     }

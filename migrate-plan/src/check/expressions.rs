@@ -70,16 +70,17 @@ pub(super) fn both_directions<S: Clone>(change: &Change<S>, problems: &mut Vec<P
     );
 }
 
-/// One conversion: its columns, its types, its purity.
+/// One conversion: its columns, its types, its purity. Answers its types where all is sound.
 pub(super) fn conversion<S: Clone>(
     table: &Table<S>,
     change: &Change<S>,
     direction: Direction,
     functions: Declared<'_>,
     problems: &mut Vec<Problem<S>>,
-) {
+) -> Option<Typing> {
+    let before = problems.len();
     let (from, to, expr) = direction.parts(change);
-    let Some(expr) = expr else { return };
+    let expr = expr?;
     columns(table, change, direction, expr, problems);
     let typing = types(table, from, expr, functions, problems);
     let named: Vec<&str> = known_columns(table, from).map(|column| column.name.text.as_str()).collect();
@@ -97,6 +98,7 @@ pub(super) fn conversion<S: Clone>(
                 .help(reason.help()),
         );
     }
+    (problems.len() == before).then_some(typing)
 }
 
 /// The types of a conversion from `from`.

@@ -71,11 +71,8 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             bounds::of_existing(&change.old, &mut problems);
             bounds::of_new(change, &mut problems);
             expressions::both_directions(change, &mut problems);
-            let [up_is_sound, down_is_sound] = [Direction::Up, Direction::Down].map(|direction| {
-                let before = problems.len();
-                expressions::conversion(table, change, direction, functions, &mut problems);
-                problems.len() == before
-            });
+            let [up, down] = [Direction::Up, Direction::Down]
+                .map(|direction| expressions::conversion(table, change, direction, functions, &mut problems));
             expressions::default_of_old(&change.old, functions, &mut problems);
             expressions::default_of_new(&change.new, functions, &mut problems);
             hazards::incomparable(change, &mut problems);
@@ -83,11 +80,10 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
             nulls::copied(change, &mut problems);
             // What is wrong already may not be what is meant.
-            if up_is_sound {
-                nulls::made(table, change, Direction::Up, functions, &mut problems);
-            }
-            if down_is_sound && !down_is_told {
-                nulls::made(table, change, Direction::Down, functions, &mut problems);
+            for (direction, typing) in [(Direction::Up, up), (Direction::Down, down.filter(|_| !down_is_told))] {
+                if let Some(typing) = typing {
+                    nulls::made(table, change, direction, &typing, &mut problems);
+                }
             }
             ambiguity::defaults_that_differ(table, change, &mut problems);
             // What is computed from flawed types or columns says nothing new.

@@ -2,25 +2,22 @@
 
 use super::Problem;
 use super::expressions::{Direction, known_columns};
-use super::functions::Declared;
 use crate::declaration::{Change, Column, Table};
-use crate::expr::{Cause, Expr, Nullable, Scope, Typing, nullable};
+use crate::expr::{Cause, Expr, Nullable, Typing, nullable};
 
 /// A conversion, sound otherwise, does not give null for a column that is not null.
 pub(super) fn made<S: Clone>(
     table: &Table<S>,
     change: &Change<S>,
     direction: Direction,
-    functions: Declared<'_>,
+    typing: &Typing,
     problems: &mut Vec<Problem<S>>,
 ) {
     let (from, to, expr) = direction.parts(change);
     let Some(expr) = expr.filter(|_| to.not_null) else { return };
     let column = |name: &str| known_columns(table, from).find(|column| column.name.text == name);
-    let of_column = |name: &str| column(name).map(|column| column.ty.clone());
-    let typing = Typing::of(expr, Scope { columns: &of_column, functions: functions.signatures }, &mut Vec::new());
     let not_null = |name: &str| column(name).is_some_and(|column| column.not_null);
-    if let Some(found) = nullable(expr, &typing, &not_null) {
+    if let Some(found) = nullable(expr, typing, &not_null) {
         problems.push(may_be_null(expr, &found, direction, to));
     }
 }

@@ -77,8 +77,8 @@ const NEVER_NULL: [&str; 10] = [
 const NULL_OF_FIRST: [&str; 6] =
     ["array_positions", "array_remove", "array_replace", "array_to_string", "concat_ws", "format"];
 
-/// Operators that give null for some values that are not null.
-const NULL_OPERATORS: [&str; 8] = ["->", "->>", "#>", "#>>", "@?", "@@", "#", "##"];
+/// Operators that give null where a key, an element or a path is missing.
+const NULL_OPERATORS: [&str; 4] = ["->", "->>", "#>", "#>>"];
 
 /// Why a node can be null.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +128,7 @@ impl<'a> Nulls<'_, 'a> {
             Kind::Is(..) | Kind::Array(_) | Kind::Binary(_, Operator::Distinct(_), _) => None,
             Kind::Column(name) if (self.not_null)(name) || self.shown.contains(&name.as_str()) => None,
             Kind::Column(name) => because(Cause::Column(name.clone())),
-            Kind::Binary(_, Operator::Symbol(symbol), _) if NULL_OPERATORS.contains(&symbol.as_str()) => values(symbol),
+            Kind::Binary(a, Operator::Symbol(symbol), _) if self.may_find_nothing(symbol, a) => values(symbol),
             Kind::Binary(a, Operator::Symbol(_), b) => {
                 if self.is_resolved(expr) && !self.typing.is_strict(expr) {
                     return self.of_lenient(expr, a, b);
@@ -173,6 +173,16 @@ impl<'a> Nulls<'_, 'a> {
 
     fn is_resolved<S>(&self, expr: &Expr<S>) -> bool {
         self.typing.ty(expr).is_some()
+    }
+
+    /// Whether the operator gives null for some values of these types.
+    fn may_find_nothing<S>(&self, symbol: &str, left: &Expr<S>) -> bool {
+        let category = self.typing.ty(left).map(|ty| ty.category());
+        match symbol {
+            "@@" | "@?" => category != Some(Category::Search) && category != Some(Category::Text),
+            "#" | "##" | "+" => category == Some(Category::Geometry),
+            _ => NULL_OPERATORS.contains(&symbol),
+        }
     }
 
     /// Arrays and texts are joined by functions that are not strict: what is joined to null is kept.

@@ -75,7 +75,10 @@ fn form<S>(node: &Expr<S>) -> &str {
 fn why_types<S>(node: &Expr<S>, typing: &Typing) -> Option<Reason> {
     let types: Vec<Type> = node.children().into_iter().filter_map(|child| typing.ty(child)).collect();
     let time = |ty: &Type| ty.category() == Category::Time;
-    Some(if types.iter().any(|ty| ty.category() == Category::Money) {
+    let joins = matches!(&node.kind, Kind::Binary(_, Operator::Symbol(symbol), _) if symbol == "||");
+    Some(if joins {
+        Reason::AnyType
+    } else if types.iter().any(|ty| ty.category() == Category::Money) {
         Reason::Money
     } else if types.iter().any(zoned)
         || types.iter().any(time) && !types.iter().any(|ty| ty.category() == Category::Text)

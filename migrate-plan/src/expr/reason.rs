@@ -43,7 +43,9 @@ impl Reason {
     /// What to write instead.
     pub fn help(self) -> &'static str {
         match self {
-            Reason::Zone => "say the zone before it: `x at time zone \"UTC\"`",
+            Reason::Zone => {
+                "say the zone: `x at time zone \"UTC\"`, and for a date `x::timestamp at time zone \"UTC\"`"
+            }
             Reason::Configuration => "name the configuration: `to_tsvector(\"english\", x)`",
             Reason::Money => "convert a column of type `money` by hand, where one locale is sure",
             Reason::Printing => {

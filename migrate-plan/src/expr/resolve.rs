@@ -229,7 +229,9 @@ fn chosen(candidate: &Candidate<'_>, given: &[Given]) -> Outcome {
 
 /// The candidate that PostgreSQL prefers (`func_match_argtypes`, `func_select_candidate`).
 fn best(candidates: &[Candidate<'_>], given: &[Given]) -> Outcome {
-    let fitting: Vec<Candidate<'_>> = candidates.iter().filter(|candidate| fits(candidate, given)).cloned().collect();
+    let targets = Targets::of(given);
+    let fitting: Vec<Candidate<'_>> =
+        candidates.iter().filter(|candidate| targets.fit(candidate, given)).cloned().collect();
     if given.contains(&Given::Open) {
         return open(&fitting, given);
     }
@@ -240,9 +242,38 @@ fn best(candidates: &[Candidate<'_>], given: &[Given]) -> Outcome {
     }
 }
 
-fn fits(candidate: &Candidate<'_>, given: &[Given]) -> bool {
-    candidate.takes.iter().zip(given).all(|(to, given)| takes(*to, *given))
-        && Binding::of(&candidate.takes, given).is_some()
+/// The types that each argument becomes by itself, looked up once for all candidates.
+struct Targets(Vec<Vec<&'static str>>);
+
+impl Targets {
+    fn of(given: &[Given]) -> Targets {
+        let of = |given: &Given| match given {
+            Given::Known(id) if !id.array => catalog::implicit_targets(id.name),
+            _ => Vec::new(),
+        };
+        Targets(given.iter().map(of).collect())
+    }
+
+    fn fit(&self, candidate: &Candidate<'_>, given: &[Given]) -> bool {
+        let each = candidate.takes.iter().zip(given).zip(&self.0);
+        let mut polymorphic = false;
+        for ((to, given), targets) in each {
+            let fits = match given {
+                _ if to.is_polymorphic() => {
+                    polymorphic = true;
+                    true
+                }
+                Given::Known(from) if !from.array && !to.array && from.element().is_none() => {
+                    from == to || to.is_any() || targets.contains(&to.name)
+                }
+                _ => takes(*to, *given),
+            };
+            if !fits {
+                return false;
+            }
+        }
+        !polymorphic || Binding::of(&candidate.takes, given).is_some()
+    }
 }
 
 /// With a value of which nothing is certain, only what all candidates share is.
@@ -302,7 +333,8 @@ fn select<'a>(mut candidates: Vec<Candidate<'a>>, given: &[Given]) -> Option<Can
         return None;
     }
     let all = vec![Given::Known(first); given.len()];
-    let mut fitting = candidates.into_iter().filter(|candidate| fits(candidate, &all));
+    let targets = Targets::of(&all);
+    let mut fitting = candidates.into_iter().filter(|candidate| targets.fit(candidate, &all));
     let found = fitting.next()?;
     fitting.next().is_none().then_some(found)
 }

@@ -193,6 +193,11 @@ pub(crate) fn cast(from: &str, to: &str) -> Option<Cast> {
     Some(Cast { context, volatility, is_function: !flags.contains(['b', 't']) })
 }
 
+/// The types that a value of `from` becomes wherever it is needed.
+pub(crate) fn implicit_targets(from: &str) -> Vec<&'static str> {
+    lines(CASTS, from).map(words).filter(|[_, _, context, _]| *context == "i").map(|[_, to, ..]| to).collect()
+}
+
 /// What `pg_type` says of a type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TypeRow {

@@ -25,7 +25,7 @@ impl<S: Clone> Inference<'_, S> {
             return None;
         }
         let values: Vec<&Expr<S>> = arguments.iter().collect();
-        let ty = self.agreement(expr, &values, &format!("`{name}`"))?;
+        let ty = self.agreement(expr, &values, &format!("`{name}` gives"))?;
         let ordered = |id: Id| id.element().unwrap_or(id).row().is_none_or(|row| row.ordered);
         if name != "coalesce" && Id::of_type(&ty).is_some_and(|id| !ordered(id)) {
             let message = format!("`{name}` compares values, and `{ty}` has no order");

@@ -164,7 +164,7 @@ impl<S: Clone> Inference<'_, S> {
         }
         // PostgreSQL looks at the result of `else` first.
         let results: Vec<&Expr<S>> = otherwise.into_iter().chain(arms.iter().map(|(_, then)| then)).collect();
-        self.agreement(expr, &results, "`case`")
+        self.agreement(expr, &results, "`case` gives")
     }
 
     /// The common type of several values of which one is the result.
@@ -200,11 +200,11 @@ impl<S: Clone> Inference<'_, S> {
             return;
         };
         // PostgreSQL looked at `else` first, which is written last.
-        let else_first = what == "`case`" && place.min(other) == 0;
+        let else_first = what == "`case` gives" && place.min(other) == 0;
         let swapped = if else_first { place < other } else { place > other };
         let (first, second) = if swapped { (other, place) } else { (place, other) };
         let shown = |place: usize| ty(place).map_or("text".to_owned(), Id::shown);
-        let message = format!("{what} gives `{}` in one place and `{}` in another", shown(first), shown(second));
+        let message = format!("{what} `{}` in one place and `{}` in another", shown(first), shown(second));
         self.report(values[second], message, "cast one to the other's type");
     }
 
@@ -216,7 +216,7 @@ impl<S: Clone> Inference<'_, S> {
             return None;
         }
         let values: Vec<&Expr<S>> = items.iter().collect();
-        let common = self.agreement(expr, &values, "`array`")?;
+        let common = self.agreement(expr, &values, "an array holds")?;
         Some(Type { modifiers: Vec::new(), array: true, ..common })
     }
 
@@ -255,7 +255,7 @@ impl<S: Clone> Inference<'_, S> {
             Outcome::Missing => {
                 let ty = given.known().map_or("text".to_owned(), Id::shown);
                 let message = format!("`extract` takes a date, a time or an interval, and this is `{ty}`");
-                self.report(x, message, "cast it first: `x::timestamp`");
+                self.report(x, message, as_timestamp(given));
             }
             Outcome::Open(_) => {}
             Outcome::Ambiguous => {
@@ -282,11 +282,20 @@ impl<S: Clone> Inference<'_, S> {
                 } else {
                     let ty = value.known().map_or("text".to_owned(), Id::shown);
                     let message = format!("`at time zone` takes a timestamp or a time, and this is `{ty}`");
-                    self.report(x, message, "cast it first: `x::timestamp`");
+                    self.report(x, message, as_timestamp(value));
                 }
                 None
             }
         }
+    }
+}
+
+/// How a value becomes a timestamp.
+fn as_timestamp(given: Given) -> &'static str {
+    match given.known() {
+        Some(id) if id.category() == b'N' => "make a timestamp of seconds since 1970 first: `to_timestamp(x)`",
+        Some(id) if !coerce::coercible(id, Id::of("timestamp"), Context::Explicit) => "it is no time",
+        _ => "cast it first: `x::timestamp`",
     }
 }
 

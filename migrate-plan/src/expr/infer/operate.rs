@@ -56,7 +56,7 @@ impl<S: Clone> Inference<'_, S> {
                 let operand = if left == Given::Unknown { a } else { b };
                 let others = [left, right].into_iter().find_map(Given::known).map(Id::shown);
                 let beside = others.map(|ty| format!(" beside `{ty}`")).unwrap_or_default();
-                let ty = if is_untyped_pair(left, right) { "text".to_owned() } else { "type".to_owned() };
+                let ty = if is_arithmetic(symbol) { "numeric" } else { "text" };
                 let message = format!("PostgreSQL cannot tell which `{shown}` is meant{beside}");
                 self.report(operand, message, format!("say the constant's type: `x::{ty}`"));
                 boolean()
@@ -151,7 +151,10 @@ impl<S: Clone> Inference<'_, S> {
                 Some(help) if is_arithmetic(symbol) => help.to_owned(),
                 _ => {
                     let rows = catalog::infix(symbol);
-                    format!("it takes {} there", one_of(rows.iter().map(|row| row.takes[place].shown())))
+                    let beside = |row: &&catalog::Row| coerce::takes(row.takes[1 - place], operands[1 - place].1);
+                    let any = !rows.iter().any(|row| beside(&row));
+                    let takes = rows.iter().filter(|row| any || beside(row)).map(|row| row.takes[place].shown());
+                    format!("it takes {} there", one_of(takes))
                 }
             };
             return self.report(operand, format!("`{shown}` does not take `{ty}`"), help);
@@ -160,7 +163,11 @@ impl<S: Clone> Inference<'_, S> {
         let rows = catalog::infix(symbol);
         let beside = rows.iter().filter(|row| coerce::takes(row.takes[0], left)).map(|row| row.takes[1].shown());
         let first = left.known().map_or("the constant".to_owned(), |id| format!("`{}`", id.shown()));
-        let help = format!("to the right of {first} it takes {}", one_of(beside));
+        let same = |a: Id, b: Id| a.category() == b.category() && coerce::coercible(b, a, Context::Explicit);
+        let help = match types[..] {
+            [a, b] if a != b && same(a, b) => format!("cast one to the other's type, as `x::{}`", a.shown()),
+            _ => format!("to the right of {first} it takes {}", one_of(beside)),
+        };
         self.report(expr, format!("`{shown}` does not take {} together", names.join(" and ")), help);
     }
 
@@ -201,10 +208,6 @@ impl<S: Clone> Inference<'_, S> {
         };
         self.report(expr, message, help);
     }
-}
-
-fn is_untyped_pair(left: Given, right: Given) -> bool {
-    left == Given::Unknown && right == Given::Unknown
 }
 
 fn is_arithmetic(symbol: &str) -> bool {
