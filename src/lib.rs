@@ -51,8 +51,13 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// - `table schema.name (columns) { changes }` The schema is `public` where none is written. In brackets
 ///   stand other columns that conversions read; the brackets may be left out.
 /// - `old: type => new: type { up …; down …; }` `up` makes the new value from the old one and `down` the
-///   old from the new. Where the type stays, `;` takes the place of both.
-/// - After a type: `not null` and `default …`, in any order.
+///   old from the new. Where the type stays, or a cast loses nothing (`integer => bigint`), `;` takes the place of both.
+/// - `lossy "cents are rounded";` beside `up` and `down` says what does not come back from the new column. It is
+///   required where `down(up(x))` is not shown to be `x`, and refused where it is. Where the types have a cast, it may
+///   stand alone: `at: timestamp => day: date { lossy "the time of day goes"; }`.
+/// - After a type: `not null`, `default …` and, for a column that exists, a bound of its values: `between 0 and 20_000_000`,
+///   `length between 1 and 80`; in any order. The ranges of the conversions follow from it, and the runner looks for
+///   rows outside of it before the first step.
 ///
 /// Names are Rust identifiers, taken as they are, or string constants: `"Total Amount"`. `r#type` is `type`.
 ///

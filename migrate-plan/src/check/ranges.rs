@@ -3,35 +3,83 @@
 use super::Problem;
 use super::reach::{beyond, in_a_plan, long, span, unit};
 use crate::conversion;
+use crate::conversion::trip::{Trip, follow};
 use crate::declaration::{Change, Column, Table};
 use crate::expr::{self, Expr, Kind, Operator};
 use crate::range::{self, Decimal, Edge, Extent, Finding, Interval, Reaches, declared, fits, held};
 use crate::types::{Category, Type};
 
-/// Why a value that does not fit is a problem.
-const WHY: &str = "a row with such a value would not be converted: it is left unfilled and keeps the gate closed, and \
-                   once all others are filled PostgreSQL refuses the write";
+/// Why a value that `up` cannot convert is a problem.
+const WHY_UP: &str = "a row with such a value would not be converted: it is left unfilled and keeps the gate closed, \
+                      and once all others are filled PostgreSQL refuses the write";
+
+/// Why a value that `down` cannot convert is one.
+const WHY_DOWN: &str =
+    "`up` makes such a value, and a write of it by new code would fail: the old column cannot follow";
 
 /// Both conversions of a change. `down` is looked at for what `up` can make.
 pub(super) fn conversions<S: Clone>(table: &Table<S>, change: &Change<S>, problems: &mut Vec<Problem<S>>) {
     let (up, down) = conversion::effective(change);
     let before = problems.len();
     let old = (&change.old, declared(&change.old));
-    let ascent = Side { table, from: old, to: &change.new, written: change.up.is_some() };
-    ascent.check(&up, &[], problems);
+    let ascent = Side { table, from: old, to: &change.new, written: change.up.is_some(), ascent: None };
+    let mut found = Vec::new();
+    ascent.check(&up, &[], &mut found);
+    problems.extend(found.into_iter().map(|(_, problem)| problem));
     if problems.len() > before {
         return;
     }
     // A row takes the same branch both ways where the condition is one on other columns.
     for assumed in assumptions(table, [&up, &down]) {
-        let image = ascent.check(&up, &assumed, problems);
-        let descent = Side { table, from: (&change.new, image), to: &change.old, written: change.down.is_some() };
-        descent.check(&down, &assumed, problems);
+        let image = ascent.check(&up, &assumed, &mut Vec::new());
+        let from = (&change.new, image);
+        let written = change.down.is_some();
+        let descent = Side { table, from, to: &change.old, written, ascent: Some((&ascent, &up, &assumed)) };
+        let mut found = Vec::new();
+        descent.check(&down, &assumed, &mut found);
+        if !found.is_empty() && is_inverse(table, change, [&up, &down]) {
+            // What undoes `up` step by step makes nothing that was not there, whatever intervals say of it.
+            found.retain(|(what, _)| !matches!(what, What::TooLarge));
+        }
+        problems.extend(found.into_iter().map(|(_, problem)| problem));
         if problems.len() > before {
             return;
         }
     }
 }
+
+/// Whether the range of `down` says little: it is known to undo `up`, or both compute with another column.
+fn is_inverse<S: Clone>(table: &Table<S>, change: &Change<S>, [up, down]: [&Expr<S>; 2]) -> bool {
+    let shared = |column: &Column<S>| {
+        let name = column.name.text.as_str();
+        is_computed_with(up, name) && is_computed_with(down, name)
+    };
+    table.context.iter().any(shared) || follow(change) == Trip::Shown
+}
+
+/// Whether a column is part of the value, and not only of conditions.
+fn is_computed_with<S>(expr: &Expr<S>, column: &str) -> bool {
+    match &expr.kind {
+        Kind::Column(name) => name == column,
+        Kind::Case { arms, otherwise, .. } => {
+            let values = arms.iter().map(|(_, then)| then).chain(otherwise.as_deref());
+            values.into_iter().any(|value| is_computed_with(value, column))
+        }
+        _ => expr.children().into_iter().any(|child| is_computed_with(child, column)),
+    }
+}
+
+/// What is wrong with a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    /// It is larger or longer than what holds it.
+    TooLarge,
+    /// It is none that can be computed with.
+    Wrong,
+}
+
+/// Problems, and whether each is one of size.
+type Found<S> = Vec<(What, Problem<S>)>;
 
 /// So many conditions on other columns are told apart.
 const CONDITIONS: usize = 4;
@@ -72,18 +120,29 @@ struct Side<'a, S> {
     to: &'a Column<S>,
     /// Whether the plan says it, or leaves it to the types.
     written: bool,
+    /// Of `down`: how the values come to be, under which conditions.
+    ascent: Option<(&'a Side<'a, S>, &'a Expr<S>, &'a [(String, bool)])>,
 }
 
 impl<S: Clone> Side<'_, S> {
     /// Reports what does not fit; answers what the new column can hold.
-    fn check(&self, expr: &Expr<S>, assumed: &[(String, bool)], problems: &mut Vec<Problem<S>>) -> Extent {
+    fn check(&self, expr: &Expr<S>, assumed: &[(String, bool)], found: &mut Found<S>) -> Extent {
         let (extent, findings) = self.analyse(expr, None, assumed);
         for finding in &findings {
-            problems.push(self.problem(expr, finding));
+            let what = match finding.reaches {
+                Reaches::Beyond(..) | Reaches::BeyondCast(..) | Reaches::Cut(..) => What::TooLarge,
+                Reaches::Zero | Reaches::Outside(..) => What::Wrong,
+            };
+            found.push((what, self.problem(expr, finding)));
         }
         if findings.is_empty() && !fits(extent, &self.to.ty) {
-            problems.push(self.does_not_fit(expr, extent));
+            found.push((What::TooLarge, self.does_not_fit(expr, extent)));
         }
+        self.stored(extent)
+    }
+
+    /// What the column holds of such values.
+    fn stored(&self, extent: Extent) -> Extent {
         match (extent, held(&self.to.ty)) {
             (Extent::Number(interval), Extent::Number(all)) => {
                 interval.meet(&all).map_or(Extent::Unknown, Extent::Number)
@@ -144,19 +203,26 @@ impl<S: Clone> Side<'_, S> {
                     beyond(interval, &all),
                     span(&all)
                 ))
-                .note(format!("PostgreSQL computes it as `{ty}` whatever it is stored as. {}", sentence(WHY)))
+                .note(format!("PostgreSQL computes it as `{ty}`, whatever it is stored as; {}", self.why()))
                 .help(self.or_bound(whole, node, wider.map(|ty| computed_in(node, ty))))
             }
             Reaches::BeyondCast(interval, ty) => {
                 let all = held(ty).number().unwrap_or(Interval::ALL);
                 let inner = node.children().first().map_or(shown.clone(), |inner| self::shown(inner));
                 let same = std::ptr::eq(node, whole) && ty == &self.to.ty;
-                let way = wider(interval).map(|wider| match same {
-                    true => format!("declare `{}: {wider}`, and cast to that", self.to.name.text),
-                    false => format!("cast to `{wider}`"),
-                });
+                let rounded = match is_whole(ty) {
+                    true => interval.rounded(0, range::Rounding::HalfAway),
+                    false => *interval,
+                };
+                let name = &self.to.name.text;
+                let way = match (wider(&rounded), same && self.ascent.is_none()) {
+                    (Some(wider), true) if self.written => Some(format!("declare `{name}: {wider}`, and cast to that")),
+                    (Some(wider), true) => Some(format!("declare `{name}: {wider}`")),
+                    (Some(wider), false) if !same => Some(format!("cast to `{wider}`")),
+                    _ => None,
+                };
                 problem(format!("{inner} reaches {}, and `{ty}` holds {}", beyond(interval, &all), span(&all)))
-                    .note(WHY)
+                    .note(self.why())
                     .help(self.or_bound(whole, node, way))
             }
             Reaches::Cut(length, ty) => {
@@ -180,7 +246,7 @@ impl<S: Clone> Side<'_, S> {
                 let bound = self.columns_without_bound(node).first().map(|column| {
                     format!(", or say that it never is: `{}: {} between 1 and …`", column.name.text, column.ty)
                 });
-                problem(format!("{shown} can be 0, and a division by it fails")).note(WHY).help(format!(
+                problem(format!("{shown} can be 0, and a division by it fails")).note(self.why()).help(format!(
                     "divide by `nullif({}, 0)`{}",
                     bare(node),
                     bound.unwrap_or_default()
@@ -188,7 +254,7 @@ impl<S: Clone> Side<'_, S> {
             }
             Reaches::Outside(interval, function, takes) => {
                 problem(format!("`{function}` takes {takes}, and {shown} reaches {}", span(interval)))
-                    .note(WHY)
+                    .note(self.why())
                     .help(self.or_bound(whole, node, None))
             }
         }
@@ -202,11 +268,12 @@ impl<S: Clone> Side<'_, S> {
         match (extent, held(ty)) {
             (Extent::Number(interval), Extent::Number(all)) => {
                 let way = column_for(&interval, ty).map(|wider| format!("declare `{name}: {wider}`"));
+                let way = way.filter(|_| self.ascent.is_none());
                 Problem::new(
                     span_here,
                     format!("{shown} reaches {}, and `{name}: {ty}` holds {}", beyond(&interval, &all), span(&all)),
                 )
-                .note(WHY)
+                .note(self.why())
                 .help(self.or_bound(expr, expr, way))
             }
             (Extent::Length(interval), all) => {
@@ -216,6 +283,7 @@ impl<S: Clone> Side<'_, S> {
                     Category::Bits => format!("declare `{name}: bit varying`"),
                     _ => format!("declare `{name}` longer"),
                 };
+                let way = Some(way).filter(|_| self.ascent.is_none());
                 Problem::new(
                     span_here,
                     format!(
@@ -224,17 +292,28 @@ impl<S: Clone> Side<'_, S> {
                         most.trim_start_matches("up to ")
                     ),
                 )
-                .note(WHY)
-                .help(self.or_bound(expr, expr, Some(way)))
+                .note(self.why())
+                .help(self.or_bound(expr, expr, way))
             }
             _ => Problem::new(span_here, format!("{shown} does not fit `{name}`")),
         }
     }
 
-    /// Columns that a node reads and whose values nobody has bounded.
+    fn why(&self) -> &'static str {
+        if self.ascent.is_some() { WHY_DOWN } else { WHY_UP }
+    }
+
+    /// Columns that a node reads and whose values nobody has bounded. The new column has those of the old one.
     fn columns_without_bound(&self, node: &Expr<S>) -> Vec<&Column<S>> {
-        let names = node.columns();
-        let all = std::iter::once(self.from.0).chain(&self.table.context);
+        let mut names = node.columns();
+        let mut from = self.from.0;
+        if let Some((ascent, up, _)) = self.ascent
+            && names.contains(&from.name.text.as_str())
+        {
+            from = ascent.from.0;
+            names.extend(up.columns());
+        }
+        let all = std::iter::once(from).chain(&self.table.context);
         all.filter(|column| names.contains(&column.name.text.as_str()) && column.bound.is_none()).collect()
     }
 
@@ -253,19 +332,29 @@ impl<S: Clone> Side<'_, S> {
             (Some(way), Some(bound)) => format!("{way}; or {bound}"),
             (Some(way), None) => way,
             (None, Some(bound)) => bound,
-            (None, None) => "declare the new column wider, or narrow the bound of the old one".to_owned(),
+            (None, None) => match self.ascent {
+                Some((ascent, ..)) => format!(
+                    "keep it in bounds, as with `least(…, …)`, or say how large `{}` is with `between … and …`",
+                    ascent.from.0.name.text
+                ),
+                None => "declare the new column wider, or narrow the bound of the old one".to_owned(),
+            },
         }
     }
 
     /// The widest round bound of a column under which nothing goes wrong.
     fn bound_for(&self, whole: &Expr<S>, column: &Column<S>) -> Option<String> {
-        // The new column is bounded by what `up` makes.
-        if std::ptr::eq(column, self.from.0) && !self.is_up() {
-            return None;
-        }
         let passes = |extent: Extent| {
-            let (result, findings) = self.analyse(whole, Some((&column.name.text, extent)), &[]);
-            findings.is_empty() && fits(result, &self.to.ty)
+            let narrowed = Some((column.name.text.as_str(), extent));
+            let Some((ascent, up, assumed)) = self.ascent else {
+                let (result, findings) = self.analyse(whole, narrowed, &[]);
+                return findings.is_empty() && fits(result, &self.to.ty);
+            };
+            let (image, findings) = ascent.analyse(up, narrowed, assumed);
+            let from = (self.from.0, ascent.stored(image));
+            let descent = Side { table: self.table, from, to: self.to, written: self.written, ascent: None };
+            let (result, more) = descent.analyse(whole, narrowed, assumed);
+            findings.is_empty() && more.is_empty() && fits(result, &self.to.ty)
         };
         let (name, ty) = (&column.name.text, &column.ty);
         match declared(column) {
@@ -297,10 +386,6 @@ impl<S: Clone> Side<'_, S> {
             }
             _ => None,
         }
-    }
-
-    fn is_up(&self) -> bool {
-        self.table.changes.iter().any(|change| std::ptr::eq(&change.old, self.from.0))
     }
 }
 
@@ -364,8 +449,6 @@ fn computed_in<S>(node: &Expr<S>, ty: &str) -> String {
     }
 }
 
-/// With a capital letter and a full stop.
-fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or(String::new(), |first| first.to_uppercase().chain(letters).collect())
+fn is_whole(ty: &Type) -> bool {
+    ty.builtin().is_some_and(|builtin| builtin.integer_rank().is_some())
 }
