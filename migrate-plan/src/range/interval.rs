@@ -259,13 +259,13 @@ impl Interval {
         }
     }
 
-    /// Every number with at most `scale` digits after the point.
+    /// Every number with `scale` digits after the point, which PostgreSQL shows even where they are zeros.
     pub fn rounded(&self, scale: i32, rounding: Rounding) -> Interval {
         let round = |number: Decimal| number.rounded(scale, rounding).unwrap_or(number);
         Interval {
             low: self.low.map(round),
             high: self.high.map(round),
-            scale: Some(self.scale.map_or(scale.max(0), |before| before.min(scale.max(0)))),
+            scale: Some(scale.max(0)),
             without_zero: false,
         }
     }
