@@ -173,6 +173,8 @@ fn what_is_judged_lossless_comes_back_to_the_last_bit() {
                     values += 1;
                     match (way.go(value), &judgement) {
                         (Came::Back, _) | (Came::Never(_), Judgement::Partial) => {}
+                        // Blanks at the end of a text that is too long: its range does not fit, and says so.
+                        (Came::Changed(_), Judgement::Partial) if value.ends_with(' ') => {}
                         // `NaN` is in no range.
                         (Came::Never(state), _) if value == "NaN" && state == "0A000" => {}
                         // It is no value of this length or precision.
@@ -422,7 +424,8 @@ fn what_is_shown_to_come_back_does_and_a_value_that_is_named_does_not() {
                 }
                 shown += 1;
                 for value in values_of(&change.old.ty, &mut rng) {
-                    if value == "null" && change.old.not_null {
+                    // `NaN` is in no range.
+                    if value == "null" && change.old.not_null || value == "NaN" {
                         continue;
                     }
                     let came = way.go(&value);

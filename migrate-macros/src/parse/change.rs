@@ -51,7 +51,7 @@ impl Parser<'_> {
 
     fn misplaced_statement(&mut self) -> Reported {
         let problem = Problem::new(self.here(), format!("{} stands outside of a change", self.found()))
-            .help("put it into the braces of the columns it converts: `old: type => new: type { up …; down …; }`");
+            .help("put it into the braces of the change it is about: `old: type => new: type { up …; down …; }`");
         self.report(problem)
     }
 

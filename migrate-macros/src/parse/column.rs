@@ -108,7 +108,10 @@ impl Parser<'_> {
     fn bound(&mut self, start: Place, measure: Measure) -> Parsed<Bound<Place>> {
         self.expect("between")?;
         let low = self.closed_expression()?;
-        self.expect("and")?;
+        if self.eat(&["and"]).is_none() {
+            let problem = Problem::new(self.here(), format!("expected `and`, found {}", self.found()));
+            return Err(self.report(problem.help("a bound has two ends: `between least and greatest`")));
+        }
         let high = self.closed_expression()?;
         Ok(Bound { span: start.to(high.span), measure, low, high })
     }

@@ -63,11 +63,11 @@ fn numbers<S: Clone>(column: &Column<S>, bound: &Bound<S>, problems: &mut Vec<Pr
         Measure::Value => held(&column.ty).number(),
         Measure::Length => held(&column.ty).length(),
     };
-    let what = if bound.measure == Measure::Length { "length " } else { "" };
+    let what = if bound.measure == Measure::Length { "has the length" } else { "is" };
     for (end, number) in [(&bound.low, low), (&bound.high, high)] {
         if all.is_some_and(|all| !all.has(number)) {
             problems.push(
-                Problem::new(end.span.clone(), format!("no value of `{}` has {what}{}", column.ty, grouped(number)))
+                Problem::new(end.span.clone(), format!("no value of `{}` {what} {}", column.ty, grouped(number)))
                     .help("a bound says more than the type: write the least and the greatest that the rows hold"),
             );
         }
@@ -129,8 +129,8 @@ fn times<S: Clone>(column: &Column<S>, bound: &Bound<S>, problems: &mut Vec<Prob
         match &end.kind {
             Kind::Text(text) | Kind::Typed(_, text) if has_form(text, sample) => ends.push(text.as_str()),
             _ => problems.push(
-                Problem::new(end.span.clone(), format!("the bound of `{}` is no `{name}`", column.name.text))
-                    .note("another form would be read differently under another `DateStyle` or `TimeZone`")
+                Problem::new(end.span.clone(), format!("this is no `{name}` that every session reads alike"))
+                    .note("other forms are read by the session's `DateStyle` and `TimeZone`")
                     .help(format!("write it as a text of this form: \"{sample}\"")),
             ),
         }

@@ -44,13 +44,13 @@ pub(super) fn both_directions<S: Clone>(change: &Change<S>, problems: &mut Vec<P
                 new.ty_span.clone(),
                 format!("`{}` changes its type from `{}` to `{}` and says not how", old.name.text, old.ty, new.ty),
             );
-            let problem = match conversion::judge(&old.ty, &new.ty) {
-                Judgement::Impossible(why) => problem.note(why),
-                Judgement::Lossy(loss) => problem.note(format!("nothing is lost in silence: {}", loss.what)),
-                _ => problem,
+            let (problem, lossy) = match conversion::judge(&old.ty, &new.ty) {
+                Judgement::Impossible(why) => (problem.note(why), ""),
+                Judgement::Lossy(loss) => (problem.note(loss.what), " lossy \"…\";"),
+                _ => (problem, ""),
             };
             problems.push(problem.help(format!(
-                "add `{{ up …; down …; }}`: `up` makes `{}`, `down` makes `{}`",
+                "add `{{ up …; down …;{lossy} }}`: `up` makes `{}`, `down` makes `{}`",
                 new.name.text, old.name.text
             )));
             return;

@@ -14,7 +14,7 @@ mod round_trips;
 
 pub use nearest::nearest;
 
-use crate::declaration::Declaration;
+use crate::declaration::{Change, Declaration, Table};
 use expressions::Direction;
 
 /// A broken rule, for the person who must mend it.
@@ -50,6 +50,9 @@ impl<S> Problem<S> {
         self
     }
 }
+
+/// A rule for one change.
+type Rule<S> = fn(&Table<S>, &Change<S>, &mut Vec<Problem<S>>);
 
 /// Checks a declaration against every rule; an empty answer means it can be planned.
 pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
@@ -87,11 +90,19 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             }
             ambiguity::defaults_that_differ(table, change, &mut problems);
             // What is computed from flawed types or columns says nothing new.
-            if problems.len() == before && flawed_before == first {
-                ranges::conversions(table, change, &mut problems);
+            if problems.len() > before || flawed_before > first {
+                continue;
             }
-            if problems.len() == before && flawed_before == first {
-                round_trips::lossy_or_not(table, change, &mut problems);
+            // Where the types alone decide, what they lose comes before what they hold.
+            let rules: [Rule<S>; 2] = match change.up {
+                Some(_) => [ranges::conversions, round_trips::lossy_or_not],
+                None => [round_trips::lossy_or_not, ranges::conversions],
+            };
+            for rule in rules {
+                rule(table, change, &mut problems);
+                if problems.len() > before {
+                    break;
+                }
             }
         }
     }

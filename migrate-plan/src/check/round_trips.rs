@@ -4,6 +4,7 @@ use super::Problem;
 use crate::conversion::trip::{Broken, Trip, follow};
 use crate::declaration::{Change, Table};
 use crate::expr::{Expr, Kind};
+use crate::range::Decimal;
 use crate::types::{Base, Type};
 
 /// `lossy` stands where a value does not come back, or cannot be shown to, and only there.
@@ -56,8 +57,12 @@ fn does_not_come_back<S: Clone>(change: &Change<S>, broken: &Broken) -> Problem<
     };
     let message = format!("not every value of `{old}` comes back: {}{made} {back}", broken.value);
     let why = "old code reads what `down` makes as soon as new code has written the row, and after a revert";
+    let same_number = Decimal::parse(&broken.value).zip(broken.back.as_deref().and_then(Decimal::parse));
     let note = match &broken.what {
         Some(what) => format!("{what}; {why}"),
+        None if same_number.is_some_and(|(a, b)| a == b) => {
+            format!("a `numeric` without a scale shows the digits that were written, and readers see them; {why}")
+        }
         None => why.to_owned(),
     };
     let mend = match change.up.is_some() {

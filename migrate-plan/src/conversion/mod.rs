@@ -19,7 +19,8 @@ pub enum Judgement {
     Same,
     /// Every value converts and comes back.
     Lossless,
-    /// What converts comes back; values that are too large or too long do not convert.
+    /// What converts comes back; values that are too large or too long do not convert. (Of a text that is too
+    /// long PostgreSQL cuts off blanks at the end: its range sees to it that there is none.)
     Partial,
     /// Some value comes back as another.
     Lossy(Loss),
@@ -65,7 +66,15 @@ pub fn judge(from: &Type, to: &Type) -> Judgement {
     match (from.array, to.array) {
         (true, true) => {
             let element = |ty: &Type| Type { array: false, ..ty.clone() };
-            return judge(&element(from), &element(to));
+            return match judge(&element(from), &element(to)) {
+                // Nothing bounds the elements of an array.
+                Judgement::Partial if element(to).category() == Category::Text => Judgement::lossy(
+                    format!("blanks beyond the length of `{to}` are cut off without a word"),
+                    "{\"a          \"}",
+                    "{\"a\"}",
+                ),
+                other => other,
+            };
         }
         (true, false) | (false, true) => {
             return Judgement::impossible(if to.category() == Category::Text {

@@ -72,28 +72,32 @@ fn unprintable(name: &str, from: &Type) -> String {
 /// From a text to the value that it spells.
 pub(super) fn read(from: &Type, to: &Type) -> Judgement {
     let (what, value, back) = match name(to) {
-        "smallint" | "integer" | "bigint" => ("how the number is spelt", "\"012\"", "\"12\""),
-        "numeric" => ("how the number is spelt", "\"+1\"", "\"1\""),
-        "boolean" => ("how `true` and `false` are spelt", "\"yes\"", "\"true\""),
-        "uuid" => {
-            ("capitals and hyphens", "\"A0EEBC999C0B4EF8BB6D6BB9BD380A11\"", "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"")
+        "smallint" | "integer" | "bigint" => ("how a number is spelt does not come back", "\"012\"", "\"12\""),
+        "numeric" => ("how a number is spelt does not come back", "\"+1\"", "\"1\""),
+        "boolean" => ("how `true` and `false` are spelt does not come back", "\"yes\"", "\"true\""),
+        "uuid" => (
+            "capitals and hyphens do not come back",
+            "\"A0EEBC999C0B4EF8BB6D6BB9BD380A11\"",
+            "\"a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11\"",
+        ),
+        "jsonb" => {
+            ("white space, the order of keys and a key that stands twice do not come back", "\"[1,2]\"", "\"[1, 2]\"")
         }
-        "jsonb" => ("white space, the order of keys, and a key that stands twice", "\"[1,2]\"", "\"[1, 2]\""),
         // `json` is the text itself.
         "json" if name(from) != "character" && name(from) != "bpchar" => return Judgement::Partial,
-        "inet" | "cidr" => ("how the address is spelt", "\"10.0.0.1\"", "\"10.0.0.1/32\""),
-        "macaddr" => ("how the address is spelt", "\"08002b010203\"", "\"08:00:2b:01:02:03\""),
+        "inet" | "cidr" => ("how an address is spelt does not come back", "\"10.0.0.1\"", "\"10.0.0.1/32\""),
+        "macaddr" => ("how an address is spelt does not come back", "\"08002b010203\"", "\"08:00:2b:01:02:03\""),
         "name" => {
             return Judgement::Lossy(super::Loss {
                 what: "`name` keeps 63 bytes, and cuts off the rest without a word".to_owned(),
                 example: None,
             });
         }
-        "bit" | "bit varying" => ("a bit string in hexadecimal digits", "\"xF\"", "\"1111\""),
+        "bit" | "bit varying" => ("a bit string in hexadecimal digits comes back in others", "\"xF\"", "\"1111\""),
         other if expr::assignable(to, from) => return Judgement::impossible(unprintable(other, to)),
         _ => return Judgement::impossible(format!("PostgreSQL has no cast from `{from}` to `{to}`")),
     };
-    Judgement::lossy(format!("{what}: that does not come back"), value, back)
+    Judgement::lossy(what, value, back)
 }
 
 /// From bits to bits: lengths must agree, or PostgreSQL refuses the value.

@@ -28,7 +28,11 @@ pub fn written(sql: &str) -> String {
             },
         }
     }
-    text
+    // The field of `extract` is a word.
+    match text.split_once("extract(\"").and_then(|(before, rest)| Some((before, rest.split_once('"')?))) {
+        Some((before, (field, after))) => format!("{before}extract({field}{after}"),
+        None => text,
+    }
 }
 
 /// What stands between two quotes, and what follows; a doubled quote is one.

@@ -112,7 +112,7 @@ pub(super) fn power<'a, S: Clone>(
     let base = if exponent % 2 == 0 { x.abs() } else { x };
     let all = (1..exponent).fold(base, |product, _| product.times(&base));
     // PostgreSQL rounds powers to sixteen digits or so.
-    match analysis.computed(expr, all.as_quotient()) {
+    match analysis.computed(expr, all.as_power()) {
         Extent::Number(interval) => Extent::Number(Interval { scale: None, ..interval }),
         other => other,
     }

@@ -259,26 +259,30 @@ impl Interval {
         }
     }
 
-    /// Every number with at most `scale` digits after the point.
+    /// Every number with `scale` digits after the point, which PostgreSQL shows even where they are zeros.
     pub fn rounded(&self, scale: i32, rounding: Rounding) -> Interval {
         let round = |number: Decimal| number.rounded(scale, rounding).unwrap_or(number);
         Interval {
             low: self.low.map(round),
             high: self.high.map(round),
-            scale: Some(self.scale.map_or(scale.max(0), |before| before.min(scale.max(0)))),
+            scale: Some(scale.max(0)),
             without_zero: false,
         }
     }
 
-    /// A quotient as PostgreSQL's `numeric` rounds it: to sixteen digits at the least, and never to fewer
-    /// after the point than a whole number needs.
+    /// A quotient as PostgreSQL's `numeric` rounds it.
     pub fn as_quotient(&self) -> Interval {
-        let outward = |side: Toward| {
-            move |number: Decimal| {
-                let scale = (15 - number.magnitude()).max(0);
-                number.rounded_toward(scale, side)
-            }
-        };
+        self.widened(quotient_digits)
+    }
+
+    /// A power as PostgreSQL's `numeric` rounds it: to sixteen digits at the least.
+    pub fn as_power(&self) -> Interval {
+        self.widened(|number| (15 - number.magnitude()).max(0))
+    }
+
+    /// Each end rounded outward to as many digits after the point.
+    fn widened(&self, digits: impl Fn(Decimal) -> i32 + Copy) -> Interval {
+        let outward = |side: Toward| move |number: Decimal| number.rounded_toward(digits(number), side);
         Interval {
             low: self.low.map(outward(Toward::Below)),
             high: self.high.map(outward(Toward::Above)),
@@ -286,6 +290,12 @@ impl Interval {
             without_zero: false,
         }
     }
+}
+
+/// The fewest digits after the point that a quotient of this size has, and so has any smaller one: sixteen
+/// that count, less a group of four for each group of four before the point (`select_div_scale`).
+pub fn quotient_digits(quotient: Decimal) -> i32 {
+    (16 - 4 * (quotient.magnitude() - 1).div_euclid(4)).clamp(0, 1000)
 }
 
 /// The least and the greatest of what `operation` makes of the corners.

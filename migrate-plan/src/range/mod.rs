@@ -18,4 +18,4 @@ pub use decimal::{Decimal, Rounding};
 pub(crate) use extent::constant;
 pub use extent::{Extent, declared, fits, held};
 pub use finding::{Finding, Reaches};
-pub use interval::{Edge, Interval};
+pub use interval::{Edge, Interval, quotient_digits};

@@ -12,7 +12,7 @@ migrate::plan! {
         at: timestamptz(3) not null,
         day: date,
     ) {
-        total: numeric(12, 2) not null default 0 => total_cents: bigint not null {
+        total: numeric(20, 2) not null default 0 between 0 and 1_000_000 => total_cents: bigint not null {
             up CASE
                 WHEN currency = "JPY" OR NOT paid THEN total
                 WHEN currency LIKE "E%" AND currency !~ "X$" THEN trunc(total, 1)
@@ -26,6 +26,7 @@ migrate::plan! {
                 ELSE ((total * 100) ^ 1)::bigint | 0
             END::bigint;
             down total_cents / 100.0;
+            lossy "what other columns say is mixed in";
         }
     }
 }

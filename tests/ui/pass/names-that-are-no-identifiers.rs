@@ -3,10 +3,11 @@ migrate::plan! {
 
     stage dual_write;
 
-    table "Order Lines" ("Unit Price": numeric not null) {
-        "Total Amount": numeric(12, 2) not null => r#type: bigint not null {
+    table "Order Lines" ("Unit Price": numeric not null between 0 and 1_000) {
+        "Total Amount": numeric(12, 2) not null between 0 and 1_000 => r#type: bigint not null {
             up   round(col("Total Amount") + col("Unit Price"))::bigint;
             down r#type::numeric;
+            lossy "fractions go";
         }
         "2nd": text => "total-amount": text;
     }

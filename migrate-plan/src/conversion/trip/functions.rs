@@ -9,7 +9,7 @@ use crate::types::Type;
 pub(super) fn call(name: &str, values: Vec<Value>) -> Step {
     if name == "concat" {
         let texts = values.into_iter().filter(|value| *value != Value::Null);
-        return texts.fold(Ok(Value::Text(String::new())), |joined, value| join(joined?, value));
+        return texts.into_iter().try_fold(Value::Text(String::new()), join);
     }
     if matches!(name, "greatest" | "least") {
         return Err(Stop::Unknown);

@@ -2,7 +2,7 @@
 
 use super::evaluate::as_line;
 use super::value::{Linear, Number, Step, Stop, Value};
-use crate::range::{Decimal, Rounding};
+use crate::range::{Decimal, Rounding, quotient_digits};
 
 /// `-x`, `+x`
 pub(super) fn prefix(symbol: &str, value: Value) -> Step {
@@ -91,7 +91,8 @@ fn quotient(line: Linear, divisor: Decimal, kind: Number, largest: Option<Decima
     }
     let largest = largest.ok_or(Stop::Unknown)?;
     let most = largest.times(line.factor.abs()).and_then(|most| most.plus(line.offset.abs())).ok_or(Stop::Unknown)?;
-    let shown = fewest_digits(most, divisor).max(line.shown).max(divisor.scale());
+    let size = most.divided(divisor.abs(), 0).and_then(|size| size.plus(Decimal::ONE)).ok_or(Stop::Unknown)?;
+    let shown = quotient_digits(size).max(line.shown).max(divisor.scale());
     if result.digits() > shown {
         return Err(Stop::Unknown);
     }
@@ -111,11 +112,6 @@ pub(super) fn quotient_scale(a: Decimal, b: Decimal) -> i32 {
     let ((weight, first), (other, second)) = (group(a), group(b));
     let quotient = weight - other - i32::from(first <= second);
     (16 - 4 * quotient).max(a.scale()).max(b.scale()).clamp(0, 1000)
-}
-
-/// The fewest digits after the point of any number up to `most`, divided.
-fn fewest_digits(most: Decimal, divisor: Decimal) -> i32 {
-    (16 - 4 * (group(most).0 - group(divisor).0)).clamp(0, 1000)
 }
 
 /// The place of the first group of four digits, and that group.

@@ -195,7 +195,7 @@ pub(crate) fn cast(from: &str, to: &str) -> Option<Cast> {
 
 /// The types that a value of `from` becomes wherever it is needed.
 pub(crate) fn implicit_targets(from: &str) -> Vec<&'static str> {
-    lines(CASTS, from).map(words).filter(|[_, _, context, _]| *context == "i").map(|[_, to, ..]| to).collect()
+    lines(CASTS, &[from]).map(words).filter(|[_, _, context, _]| *context == "i").map(|[_, to, ..]| to).collect()
 }
 
 /// What `pg_type` says of a type.

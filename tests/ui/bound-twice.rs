@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        total: integer not null between 0 and 9 between 0 and 8 => amount: bigint not null;
+    }
+}
+
+fn main() {}

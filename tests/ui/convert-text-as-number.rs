@@ -1,0 +1,11 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        code: text not null => number: integer not null;
+    }
+}
+
+fn main() {}

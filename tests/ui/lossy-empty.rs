@@ -1,0 +1,15 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        code: text not null => number: integer not null {
+            up   code::integer;
+            down number::text;
+            lossy "";
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint) {
+        total: numeric(12, 2) not null => cents: bigint not null {
+            up   app.cents(total);
+            down cents / 100.0;
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (height: integer not null) {
+        width: integer not null => area: integer not null {
+            up   width * height;
+            down area / nullif(height, 0);
+            lossy "the height is forgotten";
+        }
+    }
+}
+
+fn main() {}
