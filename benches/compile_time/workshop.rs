@@ -62,7 +62,7 @@ impl Workshop {
     }
 
     /// Builds a crate and all it depends on, with nothing there before.
-    pub fn from_nothing(&self, clean: &Clean) -> Took {
+    pub fn all_anew(&self, clean: &Clean) -> Took {
         let folder = self.folder.join("clean");
         let dependency = format!("{}\n[workspace]", clean.dependency.replace('@', REPOSITORY));
         package(&folder, "clean", &dependency, "").expect("a crate");

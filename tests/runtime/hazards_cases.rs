@@ -1,4 +1,5 @@
-//! Tables of many kinds, and a plan for each, in its first and its last release.
+//! Tables of many kinds, and a plan for each, in its first and its last release: every form that an error of
+//! `tests/ui/hazard-*` tells its reader to write is among them.
 
 use migrate::Plan;
 
@@ -83,6 +84,11 @@ cases! {
     domain_without_constraints 1
     "CREATE DOMAIN label AS text; CREATE TABLE item (id bigint PRIMARY KEY, name text NOT NULL); INSERT INTO item SELECT g, 'n' FROM generate_series(1, 500) g"
     { table item (id: bigint) { name: text not null => title: public.label not null { up name::public.label; down title::text; } } }
+
+    domain_becomes_its_base_type 1
+    "CREATE DOMAIN amount AS bigint NOT NULL CHECK (VALUE >= 0); CREATE TABLE item (id bigint PRIMARY KEY, amount amount NOT NULL);
+     INSERT INTO item SELECT g, g FROM generate_series(1, 500) g"
+    { table item (id: bigint) { amount: public.amount not null => total: bigint not null { up amount::bigint; down total::public.amount; } } }
 
     arrays 0
     "CREATE TABLE item (id bigint PRIMARY KEY, tags text[]); INSERT INTO item SELECT g, '{a,b}' FROM generate_series(1, 500) g"

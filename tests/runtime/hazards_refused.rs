@@ -139,6 +139,27 @@ fn a_catalog_of_postgresql_is_left_alone() {
 }
 
 #[test]
+fn a_rule_that_does_something_instead_is_named() {
+    for (rule, what) in [
+        ("CREATE RULE frozen AS ON UPDATE TO item WHERE old.id < 5 DO INSTEAD NOTHING", "updates"),
+        ("CREATE RULE frozen AS ON INSERT TO item DO INSTEAD NOTHING", "inserts"),
+    ] {
+        let text = refused(&format!("{ITEM}; {rule}"), &renamed::PLAN);
+        assert!(
+            text.starts_with(&format!("rule \"frozen\" on public.item does something else instead of {what}")),
+            "{text}"
+        );
+    }
+    carried(
+        &format!(
+            "{ITEM}; CREATE TABLE audit (id bigint); CREATE RULE noted AS ON UPDATE TO item DO ALSO INSERT INTO audit VALUES (new.id)"
+        ),
+        &renamed::PLAN,
+    );
+    carried(&format!("{ITEM}; CREATE RULE kept AS ON DELETE TO item DO INSTEAD NOTHING"), &renamed::PLAN);
+}
+
+#[test]
 fn a_replica_identity_on_the_old_column_is_not_lost_with_it() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");

@@ -21,7 +21,8 @@ pub(super) fn check(
     new_types(client, table, problems)?;
     inherited(client, table, relation, problems)?;
     taken_in_children(client, table, relation, problems)?;
-    partition_keys(client, table, relation, problems)
+    partition_keys(client, table, relation, problems)?;
+    rules(client, table, relation, problems)
 }
 
 fn column(table: &Table, name: &str) -> String {
@@ -163,6 +164,30 @@ fn partition_keys(client: &mut Client, table: &Table, relation: u32, problems: &
             column(table, &name),
             format!("is part of the partition key of {member}, {key}"),
             "such a column cannot be replaced yet",
+        ));
+    }
+    Ok(())
+}
+
+/// A rule that does something else instead of an update: the backfill would fill nothing, and say so only
+/// when everything is compared.
+fn rules(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<Problem>) -> Result<(), Error> {
+    // Of `ev_type`: 2 is UPDATE, 3 is INSERT.
+    let sql = format!(
+        "{MEMBERS} SELECT r.rulename::text, m.oid::pg_catalog.regclass::text, \
+                CASE r.ev_type WHEN '2' THEN 'updates' ELSE 'inserts' END \
+         FROM member m JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.oid \
+         WHERE r.is_instead AND r.ev_type IN ('2', '3') AND r.ev_enabled <> 'D' ORDER BY 1, 2"
+    );
+    for row in client.query(&sql, &[&relation]).doing("looking for rules")? {
+        let (rule, member, what): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+        problems.push(Problem::new(
+            format!("rule \"{rule}\" on {member}"),
+            format!(
+                "does something else instead of {what}, past the sync and the backfill of {}.{}",
+                table.schema, table.name
+            ),
+            "make it a trigger, or drop it first",
         ));
     }
     Ok(())

@@ -108,3 +108,6 @@ fn names_a_column(cursor: Cursor<'_>) -> bool {
     let after = cursor.ident().and_then(|(_, rest)| rest.punct());
     after.is_some_and(|(punct, _)| punct.as_char() == ':' && punct.spacing() == Spacing::Alone)
 }
+
+#[cfg(test)]
+mod tests;

@@ -74,7 +74,7 @@ pub(super) const FORMS: &[Form] = &[
         help: "leave it out: one runner works at a time, and the others ask again instead of waiting",
     },
     Form {
-        words: "select|with|values|table_name",
+        words: "select|with|values",
         message: "a query cannot stand in a plan",
         note: "a conversion runs inside the write of its row, and may depend on that row alone",
         help: "write `up` as an expression over the row: `old: type => new: type { up …; down …; }`",
