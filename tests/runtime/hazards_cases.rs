@@ -88,7 +88,7 @@ cases! {
     domain_becomes_its_base_type 1
     "CREATE DOMAIN amount AS bigint NOT NULL CHECK (VALUE >= 0); CREATE TABLE item (id bigint PRIMARY KEY, amount amount NOT NULL);
      INSERT INTO item SELECT g, g FROM generate_series(1, 500) g"
-    { table item (id: bigint) { amount: public.amount not null => total: bigint not null { up amount::bigint; down total::public.amount; } } }
+    { table item (id: bigint) { amount: public.amount not null => total: bigint not null { up amount::bigint; down total::public.amount; lossy "nothing: the domain is over `bigint`"; } } }
 
     arrays 0
     "CREATE TABLE item (id bigint PRIMARY KEY, tags text[]); INSERT INTO item SELECT g, '{a,b}' FROM generate_series(1, 500) g"

@@ -3,6 +3,8 @@ migrate::plan! {
 
     stage dual_write;
 
+    extern fn app.cents(numeric) -> bigint immutable strict;
+
     table orders (id: bigint) {
         total: numeric(12, 2) not null => cents: bigint not null {
             up   app.cents(total);

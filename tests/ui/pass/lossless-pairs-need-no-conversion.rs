@@ -24,7 +24,7 @@ migrate::plan! {
         ai: bit(8) => aj: bit varying(16);
         ak: cidr => al: inet;
         am: macaddr => an: macaddr8;
-        ao: jsonb => ap: json;
+        ao: jsonb => ap: text;
         aq: json => ar: text;
         r#as: boolean => at: integer;
         au: integer[] => av: bigint[];
