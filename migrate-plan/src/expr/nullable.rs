@@ -262,6 +262,10 @@ impl<'a> Nulls<'_, 'a> {
             _ if NEVER_NULL.contains(&name) => None,
             _ if NULL_OF_FIRST.contains(&name) => arguments.first().and_then(|first| self.of(first)),
             "lower" | "upper" | "substring" if self.is_text(expr, name, arguments) => self.any(arguments),
+            // `int8(x)` is a cast.
+            "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" if self.is_json(arguments) => {
+                Some(Nullable { expr, cause: Cause::Values("a cast of JSON's `null`".to_owned()) })
+            }
             // What depends on the session or the catalog is refused elsewhere, and may find nothing.
             _ if NULL_OF_VALUES.contains(&name)
                 || !self.typing.is_strict(expr)
@@ -272,6 +276,11 @@ impl<'a> Nulls<'_, 'a> {
             }
             _ => self.any(arguments),
         }
+    }
+
+    fn is_json<S>(&self, arguments: &[Expr<S>]) -> bool {
+        let first = arguments.first().and_then(|first| self.typing.ty(first));
+        first.is_some_and(|ty| ty.category() == Category::Json)
     }
 
     /// Whether it is the form for texts, which is null for null alone; a pattern may not be found.
