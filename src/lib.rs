@@ -112,7 +112,7 @@ pub mod __private {
 
     pub use migrate_macros::plan;
     pub use migrate_plan::lens::{Context, Conversion, Lens, Shape};
-    pub use migrate_plan::plan::{Bounded, Declared, Table};
+    pub use migrate_plan::plan::{Bounded, Declared, Routine, Table};
     pub use migrate_plan::types::Image::*;
     pub use migrate_plan::{Held::*, LockMode::*, Phase::*, Side::*, SyncChange::*, Work::*};
     pub use migrate_plan::{List, Lock, Plan, Stage, Step};

@@ -3,6 +3,7 @@
 
 mod columns;
 mod expressions;
+mod functions;
 
 use migrate_plan::Plan;
 use migrate_plan::ident::{Qualified, UPDATE_TRIGGER};
@@ -18,6 +19,8 @@ pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error>
     let mut problems = Vec::new();
     let mut relations = Vec::new();
     reachable(client, &mut problems)?;
+    functions::check(client, &plan.functions, &mut problems)?;
+    let functions_are_sound = problems.is_empty();
     for table in plan.tables.iter() {
         let Some(relation) = usable(client, table, &mut problems)? else { continue };
         let before = problems.len();
@@ -25,8 +28,8 @@ pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error>
         columns::other_plans(client, table, relation, &mut problems)?;
         triggers(client, table, &mut problems)?;
         hidden_rows(client, table, relation, &mut problems)?;
-        // An expression over a column that is not there has nothing new to say.
-        if problems.len() == before {
+        // An expression over a column or with a function that is not there has nothing new to say.
+        if problems.len() == before && functions_are_sound {
             expressions::check(client, table, &mut problems)?;
         }
         relations.push(relation);

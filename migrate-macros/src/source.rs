@@ -80,7 +80,9 @@ fn without_lost(change: &mut Change<Place>, source: &ChangeSource) {
     if source.lost_down {
         change.down = unknown(&change.new);
     }
-    change.new.not_null = true;
+    for column in [&mut change.old, &mut change.new] {
+        column.not_null = true;
+    }
     change.new.default = None;
 }
 

@@ -4,7 +4,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::expr::Expr;
+use crate::expr::{Expr, Signature};
 use crate::ident::Qualified;
 use crate::plan::Stage;
 use crate::types::Type;
@@ -25,8 +25,21 @@ pub struct Declaration<S> {
     pub name: Name<S>,
     /// The stage of the build.
     pub stage: Stage,
+    /// The functions of the user's own that its conversions call.
+    pub functions: Vec<ExternFn<S>>,
+    /// Whether a function was declared that could not be read: then no function is missing for certain.
+    pub lost_function: bool,
     /// What it changes, table by table.
     pub tables: Vec<Table<S>>,
+}
+
+/// `extern fn app.f(text) -> integer immutable strict;`
+#[derive(Clone, Debug)]
+pub struct ExternFn<S> {
+    /// Where its name stands, with the schema.
+    pub span: S,
+    /// What it takes and gives.
+    pub signature: Signature,
 }
 
 /// The changes of one table.
@@ -118,9 +131,17 @@ impl<S> Table<S> {
 }
 
 impl<S> Declaration<S> {
+    /// What its functions take and give.
+    pub fn signatures(&self) -> Vec<Signature> {
+        self.functions.iter().map(|function| function.signature.clone()).collect()
+    }
+
     /// The declaration in a form of its own: a plan keeps it while comments, spacing and stage change.
     pub fn canonical(&self) -> String {
         let mut text = format!("plan {}\n", self.name.text);
+        for function in &self.functions {
+            let _ = writeln!(text, "extern fn {}", function.signature);
+        }
         for table in &self.tables {
             let _ = writeln!(text, "table {}", table.qualified());
             for column in &table.context {

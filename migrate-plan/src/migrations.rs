@@ -228,7 +228,13 @@ mod tests {
     fn plan(plan: &str, old: &str, new: &str) -> &'static Plan {
         let change = Change { old: column(old), new: column(new), up: None, down: None, lossy: None };
         let table = DeclaredTable { schema: None, name: name("t"), context: Vec::new(), changes: vec![change] };
-        let declaration = Declaration { name: name(plan), stage: Stage::DualWrite, tables: vec![table] };
+        let declaration = Declaration {
+            name: name(plan),
+            stage: Stage::DualWrite,
+            functions: Vec::new(),
+            lost_function: false,
+            tables: vec![table],
+        };
         Box::leak(Box::new(crate::plan(&declaration)))
     }
 

@@ -22,10 +22,27 @@ pub struct Plan {
     /// The declaration in a form of its own, without comments, spacing and stage: two plans are the
     /// same change if and only if these texts are equal.
     pub declaration: Text,
+    /// The functions of the user's own that its conversions call.
+    pub functions: List<Routine>,
     /// The tables it changes.
     pub tables: List<Table>,
     /// What the runner does, in this order.
     pub steps: List<Step>,
+}
+
+/// A function that the plan expects in the database, immutable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Routine {
+    /// The schema.
+    pub schema: Text,
+    /// The name.
+    pub name: Text,
+    /// The types it takes, as PostgreSQL's `format_type` prints them.
+    pub arguments: List<Text>,
+    /// The type it gives.
+    pub result: Text,
+    /// Whether it is declared strict.
+    pub strict: bool,
 }
 
 /// A table and what happens to its columns.

@@ -5,19 +5,20 @@ mod steps;
 
 use crate::conversion;
 use crate::declaration::{Change, Column, Declaration, Table};
-use crate::expr::{self, Expr};
+use crate::expr::{self, Expr, Scope, Signature, Typing};
 use crate::ident;
 use crate::lens::{Context, Conversion, Lens, Shape};
-use crate::plan::{Declared, Plan, Table as PlannedTable, Text};
+use crate::plan::{Declared, Plan, Routine, Table as PlannedTable, Text};
 use crate::types::{Image, Type};
 
 /// Plans a declaration. The declaration must have passed [`check`](crate::check::check): this
 /// function plans what it is given.
 pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Plan {
     let mut planned = Vec::new();
+    let functions = declaration.signatures();
     let mut first = 1;
     for table in &declaration.tables {
-        planned.push(planned_table(&declaration.name.text, table, first));
+        planned.push(planned_table(&declaration.name.text, table, first, &functions));
         first += table.changes.len();
     }
     let steps = steps::steps(declaration, &planned);
@@ -25,14 +26,28 @@ pub fn plan<S: Clone>(declaration: &Declaration<S>) -> Plan {
         name: declaration.name.text.clone().into(),
         stage: declaration.stage,
         declaration: declaration.canonical().into(),
+        functions: functions.iter().map(routine).collect::<Vec<_>>().into(),
         tables: planned.into(),
         steps: steps.into(),
     }
 }
 
-fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize) -> PlannedTable {
+fn routine(signature: &Signature) -> Routine {
+    // PostgreSQL has one type under both names.
+    let shown = |ty: &Type| Text::from(ty.to_string().replace("bpchar", "character"));
+    Routine {
+        schema: signature.schema.clone().into(),
+        name: signature.name.clone().into(),
+        arguments: signature.arguments.iter().map(shown).collect::<Vec<_>>().into(),
+        result: shown(&signature.result),
+        strict: signature.strict,
+    }
+}
+
+fn planned_table<S: Clone>(plan: &str, table: &Table<S>, first: usize, functions: &[Signature]) -> PlannedTable {
+    let changes = table.changes.iter().enumerate();
     let lenses: Vec<Lens> =
-        table.changes.iter().enumerate().map(|(place, change)| lens(plan, first + place, table, change)).collect();
+        changes.map(|(place, change)| lens((plan, first + place), table, change, functions)).collect();
     let before = table.changes.iter().map(|change| &change.old).chain(&table.context);
     PlannedTable {
         schema: table.schema().to_owned().into(),
@@ -57,7 +72,12 @@ fn default_of<S>(column: &Column<S>) -> Option<Text> {
     column.default.as_ref().filter(|expr| !expr.is_null()).map(|expr| expr.to_string().into())
 }
 
-fn lens<S: Clone>(plan: &str, number: usize, table: &Table<S>, change: &Change<S>) -> Lens {
+fn lens<S: Clone>(
+    (plan, number): (&str, usize),
+    table: &Table<S>,
+    change: &Change<S>,
+    functions: &[Signature],
+) -> Lens {
     let (up, down) = conversion::effective(change);
     let mut context: Vec<Context> = Vec::new();
     for column in &table.context {
@@ -70,8 +90,14 @@ fn lens<S: Clone>(plan: &str, number: usize, table: &Table<S>, change: &Change<S
         old: shape(&change.old),
         new: shape(&change.new),
         context: context.into(),
-        up: conversion(plan, number, "up", &up, table, &change.old, &change.new.ty),
-        down: conversion(plan, number, "down", &down, table, &change.new, &change.old.ty),
+        up: conversion(ident::of_change(plan, number, "up"), &up, (table, &change.old), &change.new.ty, functions),
+        down: conversion(
+            ident::of_change(plan, number, "down"),
+            &down,
+            (table, &change.new),
+            &change.old.ty,
+            functions,
+        ),
         conflicts: ident::conflicts(plan).into(),
     }
 }
@@ -87,19 +113,18 @@ fn shape<S>(column: &Column<S>) -> Shape {
 }
 
 fn conversion<S: Clone>(
-    plan: &str,
-    number: usize,
-    what: &str,
+    function: String,
     expr: &Expr<S>,
-    table: &Table<S>,
-    from: &Column<S>,
+    (table, from): (&Table<S>, &Column<S>),
     to: &Type,
+    functions: &[Signature],
 ) -> Conversion {
     let type_of_column = |name: &str| column_type(table, from, name);
-    let type_of = |node: &Expr<S>| expr::infer(node, &type_of_column, &mut Vec::new());
+    let typing = Typing::of(expr, Scope { columns: &type_of_column, functions }, &mut Vec::new());
+    let type_of = |node: &Expr<S>| typing.ty(node);
     let fits = type_of(expr).is_some_and(|ty| expr::widens(&ty, to));
     Conversion {
-        function: ident::of_change(plan, number, what).into(),
+        function: function.into(),
         expression: expr.to_string().into(),
         arguments: expr.columns().into_iter().map(|name| Text::from(name.to_owned())).collect::<Vec<_>>().into(),
         can_fail: !fits || expr::can_fail(expr, &type_of),

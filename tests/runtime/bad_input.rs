@@ -30,10 +30,13 @@ plans! {
         total: numeric(12, 2) => total_cents: bigint { up round(total * 100)::bigint; down total_cents / 100.0; }
     } }
     scaled { table till (id: bigint, factor: integer between 1 and 100) {
-        total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * factor)::bigint; down total_cents / 100.0; lossy "the factor is forgotten"; }
+        total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * coalesce(factor, 100))::bigint; down total_cents / 100.0; lossy "the factor is forgotten"; }
     } }
-    by_function { table till (id: bigint) {
+    by_function { extern fn app.cents(numeric) -> bigint immutable strict; table till (id: bigint) {
         total: numeric(12, 2) not null => total_cents: bigint not null { up app.cents(total); down total_cents / 100.0; lossy "the function may round"; }
+    } }
+    by_user_type { table till (id: bigint, factor: app.factor not null) {
+        total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * factor)::bigint; down total_cents / 100.0; lossy "the factor is forgotten"; }
     } }
     new_default { table till (id: bigint) {
         total: numeric(12, 2) not null default 1.5 => total_cents: bigint not null default 7 { up round(total * 100)::bigint; down total_cents / 100.0; }
@@ -217,26 +220,78 @@ fn everything_in_the_way_is_said_at_once() {
 
 #[test]
 fn an_expression_that_postgresql_refuses_is_shown_with_its_words() {
-    let text = refused_once(TILL, &by_function::money::PLAN);
-    assert!(text.starts_with("`up` of public.till.total => total_cents"), "{text}");
-    assert!(text.contains("3F000 schema \"app\" does not exist"), "{text}");
-    let other = format!(
-        "{TILL}; CREATE SCHEMA app; CREATE FUNCTION app.cents(text) RETURNS bigint IMMUTABLE LANGUAGE sql AS 'SELECT 1'"
+    let text = refused_once(
+        "CREATE SCHEMA app; CREATE TYPE app.factor AS ENUM ('one'); \
+         CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL, factor app.factor NOT NULL)",
+        &by_user_type::money::PLAN,
     );
-    let text = refused_once(&other, &by_function::money::PLAN);
-    assert!(text.contains("42883 function app.cents(numeric) does not exist"), "{text}");
+    assert!(text.starts_with("`up` of public.till.total => total_cents"), "{text}");
+    assert!(text.contains("42883 operator does not exist: numeric * app.factor"), "{text}");
+}
+
+/// The table, and functions of the schema `app`.
+fn with_function(functions: &str) -> String {
+    format!("{TILL}; CREATE SCHEMA app; {functions}")
 }
 
 #[test]
-fn a_function_that_is_not_immutable_is_refused() {
-    for class in ["STABLE", "VOLATILE"] {
-        let text = refused_once(
-            &format!(
-                "{TILL}; CREATE SCHEMA app; CREATE FUNCTION app.cents(numeric) RETURNS bigint {class} LANGUAGE plpgsql AS 'BEGIN RETURN $1 * 100; END'"
+fn a_declared_function_that_is_missing_is_named_with_the_nearest_one() {
+    let plan = &by_function::money::PLAN;
+    assert_eq!(
+        refused_once(TILL, plan),
+        "function app.cents(numeric) does not exist: create it before the plan starts, or mend its name in the plan"
+    );
+    assert_eq!(
+        refused_once(
+            &with_function(
+                "CREATE FUNCTION app.cent(numeric) RETURNS bigint IMMUTABLE STRICT LANGUAGE sql AS 'SELECT 1'"
             ),
-            &by_function::money::PLAN,
-        );
-        assert!(text.contains("(\"app\".\"cents\"(\"total\")) is not immutable for PostgreSQL"), "{text}");
+            plan
+        ),
+        "function app.cents(numeric) does not exist: did you mean app.cent?"
+    );
+    assert_eq!(
+        refused_once(
+            &with_function(
+                "CREATE FUNCTION app.cents(text) RETURNS bigint IMMUTABLE STRICT LANGUAGE sql AS 'SELECT 1'"
+            ),
+            plan
+        ),
+        "function app.cents(numeric) does not exist with these arguments: declare what it takes: (text)"
+    );
+}
+
+#[test]
+fn a_declared_function_is_what_it_is_declared_to_be() {
+    let cases = [
+        (
+            "bigint STABLE STRICT LANGUAGE sql AS 'SELECT 1::bigint'",
+            "is stable, and the plan declares it immutable: where its value depends on its arguments alone: \
+             ALTER FUNCTION \"app\".\"cents\"(numeric) IMMUTABLE",
+        ),
+        (
+            "bigint VOLATILE STRICT LANGUAGE sql AS 'SELECT 1::bigint'",
+            "is volatile, and the plan declares it immutable: where its value depends on its arguments alone: \
+             ALTER FUNCTION \"app\".\"cents\"(numeric) IMMUTABLE",
+        ),
+        (
+            "bigint IMMUTABLE LANGUAGE sql AS 'SELECT 1::bigint'",
+            "is not strict, and the plan declares it strict: leave `strict` out, or where null is to give null: \
+             ALTER FUNCTION \"app\".\"cents\"(numeric) STRICT",
+        ),
+        (
+            "integer IMMUTABLE STRICT LANGUAGE sql AS 'SELECT 1'",
+            "gives integer, and the plan declares bigint: declare it with `-> integer`",
+        ),
+        (
+            "SETOF bigint IMMUTABLE STRICT LANGUAGE sql AS 'SELECT 1::bigint'",
+            "gives no single value: declare a function that gives one value",
+        ),
+    ];
+    for (body, expected) in cases {
+        let prepare = with_function(&format!("CREATE FUNCTION app.cents(numeric) RETURNS {body}"));
+        let text = refused_once(&prepare, &by_function::money::PLAN);
+        assert_eq!(text, format!("function app.cents(numeric) {expected}"));
     }
 }
 
@@ -249,7 +304,7 @@ fn a_function_that_a_writer_may_not_call_is_named_with_the_role() {
         &mut client,
         &format!(
             "{TILL}; CREATE SCHEMA app; \
-             CREATE FUNCTION app.cents(numeric) RETURNS bigint IMMUTABLE LANGUAGE sql AS 'SELECT ($1 * 100)::bigint'; \
+             CREATE FUNCTION app.cents(numeric) RETURNS bigint IMMUTABLE STRICT LANGUAGE sql AS 'SELECT ($1 * 100)::bigint'; \
              REVOKE EXECUTE ON FUNCTION app.cents FROM PUBLIC; \
              GRANT SELECT, INSERT, UPDATE ON till TO {}; GRANT SELECT ON till TO {}",
             writer.name(),

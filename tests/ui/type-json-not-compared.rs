@@ -6,7 +6,7 @@ migrate::plan! {
     table orders (id: bigint, currency: text not null) {
         doc: json not null => total_cents: bigint not null {
             up   case when doc = doc then 1 else 0 end::bigint;
-            down to_json(total_cents);
+            down total_cents::text::json;
         }
     }
 }

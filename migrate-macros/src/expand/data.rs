@@ -4,7 +4,7 @@
 //! enumerations stand without their type; only `Stage` has names that `Phase` has too.
 
 use migrate_plan::lens::{Context, Conversion, Lens, Shape};
-use migrate_plan::plan::{Bounded, Declared, Table};
+use migrate_plan::plan::{Bounded, Declared, Routine, Table};
 use migrate_plan::types::Image;
 use migrate_plan::{Held, List, Lock, LockMode, Phase, Plan, Side, Step, SyncChange, Text, Work};
 use proc_macro2::{Ident, Literal, TokenStream};
@@ -12,7 +12,7 @@ use quote::{format_ident, quote};
 
 /// The body of a `static` that is this plan.
 pub(super) fn plan(plan: &Plan) -> TokenStream {
-    let Plan { name, stage, declaration, tables, steps } = plan;
+    let Plan { name, stage, declaration, functions, tables, steps } = plan;
     let locks = distinct_locks(steps);
     let constants = locks.iter().enumerate().map(|(place, locks)| {
         let (name, locks) = (lock_name(place), locks.bake());
@@ -20,10 +20,14 @@ pub(super) fn plan(plan: &Plan) -> TokenStream {
     });
     let steps = steps.iter().map(|each| step(each, &locks));
     let stage = format_ident!("{stage:?}");
-    let (name, declaration, tables) = (name.bake(), declaration.bake(), tables.bake());
+    let (name, declaration) = (name.bake(), declaration.bake());
+    let (functions, tables) = (functions.bake(), tables.bake());
     quote! {
         #(#constants)*
-        Plan { name: #name, stage: Stage::#stage, declaration: #declaration, tables: #tables, steps: B(&[#(#steps),*]) }
+        Plan {
+            name: #name, stage: Stage::#stage, declaration: #declaration, functions: #functions, tables: #tables,
+            steps: B(&[#(#steps),*])
+        }
     }
 }
 
@@ -71,6 +75,7 @@ macro_rules! bake_fields {
 }
 
 bake_fields! {
+    Routine { schema, name, arguments, result, strict }
     Table { schema, name, columns, lenses, bounds }
     Bounded { column, bound, outside }
     Declared { name, ty, not_null, default }

@@ -26,6 +26,7 @@ pub(crate) fn fallback(root: &Ident, source: &Source, errors: Errors) -> TokenSt
         name: source.declaration.name.text.clone().into(),
         stage: source.declaration.stage,
         declaration: "".into(),
+        functions: Vec::new().into(),
         tables: Vec::new().into(),
         steps: Vec::new().into(),
     };

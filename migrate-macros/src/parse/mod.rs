@@ -5,6 +5,7 @@
 mod change;
 mod column;
 mod expr;
+mod function;
 mod interval;
 mod modifiers;
 mod name;

@@ -2,7 +2,7 @@
 
 use migrate_plan::Stage;
 use migrate_plan::check::{Problem, nearest};
-use migrate_plan::declaration::{Declaration, Name};
+use migrate_plan::declaration::{Declaration, ExternFn, Name};
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
 
@@ -11,7 +11,7 @@ use crate::place::Place;
 use crate::source::Source;
 
 /// The words that a declaration starts with.
-const ITEMS: [&str; 2] = ["stage", "table"];
+const ITEMS: [&str; 3] = ["stage", "table", "extern"];
 
 /// Reads a whole plan. Without a name there is nothing to expand, and so no source.
 pub(crate) fn plan(parser: &mut Parser<'_>) -> Option<Source> {
@@ -42,7 +42,13 @@ pub(crate) fn plan(parser: &mut Parser<'_>) -> Option<Source> {
     let text = Word::of(&module).text;
     let stage = items.stage.unwrap_or(Stage::DualWrite);
     let (tables, rest) = items.tables.into_iter().map(|table| (table.declared, table.source)).unzip();
-    let declaration = Declaration { name: Name { text, span: name }, stage, tables };
+    let declaration = Declaration {
+        name: Name { text, span: name },
+        stage,
+        functions: items.functions,
+        lost_function: items.lost_function,
+        tables,
+    };
     Some(Source { attributes, visibility, module, declaration, tables: rest, lost_table: items.lost_table })
 }
 
@@ -51,6 +57,8 @@ pub(crate) fn plan(parser: &mut Parser<'_>) -> Option<Source> {
 struct Items {
     stage: Option<Stage>,
     stage_is_flawed: bool,
+    functions: Vec<ExternFn<Place>>,
+    lost_function: bool,
     tables: Vec<super::table::ParsedTable>,
     lost_table: bool,
 }
@@ -148,6 +156,7 @@ impl Parser<'_> {
 
     fn item(&mut self, items: &mut Items) -> Parsed<()> {
         let docs = self.docs();
+        let lost_before = items.lost_function;
         if let Some(place) = self.eat(&["stage"]) {
             if items.stage.is_some() || items.stage_is_flawed {
                 self.report(
@@ -169,6 +178,18 @@ impl Parser<'_> {
             items.tables.push(table);
             return Ok(());
         }
+        if let Some(place) = self.eat(&["extern"]) {
+            items.lost_function = true;
+            let function = self.function()?;
+            items.lost_function = lost_before;
+            if !items.tables.is_empty() {
+                let problem = Problem::new(place, "a function is declared before the tables")
+                    .help("put this line after `stage …;`");
+                self.report(problem);
+            }
+            items.functions.push(function);
+            return Ok(());
+        }
         Err(self.unknown_item(items))
     }
 
@@ -186,12 +207,14 @@ impl Parser<'_> {
 
     fn unknown_item(&mut self, items: &mut Items) -> super::Reported {
         // What was meant is not known, so nothing may follow from the lack of it.
-        items.lost_table = true;
+        (items.lost_table, items.lost_function) = (true, true);
         let place = self.here();
         let word = self.peek_word().map(|word| word.text);
-        let problem = Problem::new(place, format!("expected `stage` or `table`, found {}", self.found()));
+        let problem = Problem::new(place, format!("expected `stage`, `extern fn` or `table`, found {}", self.found()));
         let problem = match word.as_deref() {
             Some("mod" | "pub") => problem.note("one `plan!` is one plan").help("write a second `plan!` for it"),
+            Some("fn") => problem
+                .help("a function of the database is declared with `extern fn schema.f(type) -> type immutable;`"),
             Some("expand" | "dual_write" | "switch" | "contract") => problem
                 .note("the phases of a plan and their steps follow from what it changes")
                 .help("say what the build is ready for with `stage`, and what changes with `table`"),

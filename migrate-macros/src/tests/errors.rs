@@ -27,7 +27,7 @@ tabel u {}";
             "6:47 PostgreSQL has no function `lowr`",
             "6:61 the plan declares no column `zz`",
             "7:7 expected `:` and the type of `g`, found `text`",
-            "9:1 expected `stage` or `table`, found `tabel`",
+            "9:1 expected `stage`, `extern fn` or `table`, found `tabel`",
         ]
     );
 }

@@ -8,19 +8,35 @@ use migrate_plan::declaration::Declaration;
 use proc_macro2::TokenStream;
 use syn::buffer::TokenBuffer;
 
+use crate::errors::Errors;
 use crate::parse::{self, Parser};
 use crate::place::Place;
+use crate::source::Source;
 
 /// Parses and checks a plan: its declaration, or all errors in their order.
 fn read(plan: &str) -> Result<Declaration<Place>, Vec<String>> {
+    let (source, mut errors) = source(plan);
+    if let Some(sound) = source.as_ref().and_then(Source::sound) {
+        migrate_plan::check::check(&sound).into_iter().for_each(|problem| errors.push(problem));
+    }
+    declaration(source, errors)
+}
+
+/// Parses a plan without a look at what it means.
+fn parsed(plan: &str) -> Result<Declaration<Place>, Vec<String>> {
+    let (source, errors) = source(plan);
+    declaration(source, errors)
+}
+
+fn source(plan: &str) -> (Option<Source>, Errors) {
     let tokens: TokenStream = plan.parse().expect("the test's tokens lex");
     let buffer = TokenBuffer::new2(tokens);
     let mut parser = Parser::new(buffer.begin());
     let source = parse::plan(&mut parser);
-    let mut errors = parser.into_errors();
-    if let Some(sound) = source.as_ref().and_then(crate::source::Source::sound) {
-        migrate_plan::check::check(&sound).into_iter().for_each(|problem| errors.push(problem));
-    }
+    (source, parser.into_errors())
+}
+
+fn declaration(source: Option<Source>, errors: Errors) -> Result<Declaration<Place>, Vec<String>> {
     if errors.is_empty() {
         return source.map(|source| source.declaration).ok_or_else(Vec::new);
     }

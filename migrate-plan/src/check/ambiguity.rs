@@ -39,11 +39,12 @@ pub(super) fn omitted_or_null<S: Clone>(change: &Change<S>, problems: &mut Vec<P
 }
 
 /// A null of the new side, carried to the old side and back, is null again: a row that moves to another
-/// partition is inserted with both columns, and must come out as it was.
-pub(super) fn null_that_comes_back<S: Clone>(change: &Change<S>, problems: &mut Vec<Problem<S>>) {
+/// partition is inserted with both columns, and must come out as it was. Answers whether it has said that
+/// the old column cannot hold a null.
+pub(super) fn null_that_comes_back<S: Clone>(change: &Change<S>, problems: &mut Vec<Problem<S>>) -> bool {
     let (old, new) = (&change.old, &change.new);
     if new.not_null || !both_or_neither(change) {
-        return;
+        return false;
     }
     let down = match &change.down {
         Some(down) => substitute(down, &new.name.text, &Known::Null),
@@ -61,7 +62,7 @@ pub(super) fn null_that_comes_back<S: Clone>(change: &Change<S>, problems: &mut 
                 new.name.text, new.name.text
             )),
         );
-        return;
+        return true;
     }
     if up_of(change, &down) != Known::Null {
         let span = change.down.as_ref().map_or_else(|| new.name.span.clone(), |down| down.span.clone());
@@ -77,6 +78,7 @@ pub(super) fn null_that_comes_back<S: Clone>(change: &Change<S>, problems: &mut 
             .help("let `up` map what `down` makes of null back to null, as `nullif(x, …)` undoes `coalesce(x, …)`"),
         );
     }
+    false
 }
 
 /// Where both columns are omitted, old default and new default must be the same value. What PostgreSQL

@@ -1,9 +1,10 @@
 //! Conversions and defaults: what they read, their types, and that they depend on the row alone.
 
-use super::{Problem, functions, nearest};
+use super::functions::{self, Declared};
+use super::{Problem, nearest};
 use crate::conversion::{self, Judgement};
 use crate::declaration::{Change, Column, Table};
-use crate::expr::{self, Expr, Kind};
+use crate::expr::{self, Expr, Kind, Scope, Typing};
 use crate::types::Type;
 
 /// Which way a conversion goes.
@@ -16,10 +17,18 @@ pub(super) enum Direction {
 }
 
 impl Direction {
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Direction::Up => "up",
             Direction::Down => "down",
+        }
+    }
+
+    /// The column it reads, the column it makes, and how.
+    pub(super) fn parts<S>(self, change: &Change<S>) -> (&Column<S>, &Column<S>, Option<&Expr<S>>) {
+        match self {
+            Direction::Up => (&change.old, &change.new, change.up.as_ref()),
+            Direction::Down => (&change.new, &change.old, change.down.as_ref()),
         }
     }
 }
@@ -61,47 +70,56 @@ pub(super) fn both_directions<S: Clone>(change: &Change<S>, problems: &mut Vec<P
     );
 }
 
-/// One conversion: its columns, its types, its purity.
+/// One conversion: its columns, its types, its purity. Answers its types where all is sound.
 pub(super) fn conversion<S: Clone>(
     table: &Table<S>,
     change: &Change<S>,
     direction: Direction,
+    functions: Declared<'_>,
     problems: &mut Vec<Problem<S>>,
-) {
-    let (from, to, expr) = match direction {
-        Direction::Up => (&change.old, &change.new, &change.up),
-        Direction::Down => (&change.new, &change.old, &change.down),
-    };
-    match expr {
-        None => {}
-        Some(expr) => {
-            columns(table, change, direction, expr, problems);
-            let named: Vec<&str> = known_columns(table, from).map(|column| column.name.text.as_str()).collect();
-            functions::known(expr, &named, problems);
-            let type_of_column =
-                |name: &str| known_columns(table, from).find(|column| column.name.text == name).map(|c| c.ty.clone());
-            let mut errors = Vec::new();
-            let result = expr::infer(expr, &type_of_column, &mut errors);
-            problems.extend(errors.into_iter().map(|error| Problem {
-                span: error.span,
-                message: error.message,
-                note: None,
-                help: error.help,
-            }));
-            assignment(&expr.span, result.as_ref(), to, problems);
-            let type_of = |node: &Expr<S>| expr::infer(node, &type_of_column, &mut Vec::new());
-            for impurity in expr::impurities(expr, &type_of) {
-                problems.push(
-                    Problem::new(
-                        impurity.expr.span.clone(),
-                        format!("`{}` cannot use {}: {}", direction.word(), quoted(&impurity.what), impurity.reason),
-                    )
-                    .note("the same row is converted by triggers, by the backfill and by the verification, and all must agree")
-                    .help(impurity.reason.help()),
-                );
-            }
-        }
+) -> Option<Typing> {
+    let before = problems.len();
+    let (from, to, expr) = direction.parts(change);
+    let expr = expr?;
+    columns(table, change, direction, expr, problems);
+    let typing = types(table, from, expr, functions, problems);
+    let named: Vec<&str> = known_columns(table, from).map(|column| column.name.text.as_str()).collect();
+    let names = functions::Names { columns: &named, functions, typing: &typing, wanted: &to.ty };
+    functions::known(expr, &names, problems);
+    assignment(expr, typing.ty(expr).as_ref(), to, problems);
+    let impurities = expr::impurities(expr, &typing).into_iter();
+    let impure = impurities.map(|impurity| (impurity.expr.span.clone(), quoted(&impurity.what), impurity.reason));
+    let stored = typing.ty(expr).and_then(|ty| Some((ty.clone(), expr::storing(&ty, &to.ty)?)));
+    let stored = stored.map(|(ty, reason)| (expr.span.clone(), format!("a cast from `{ty}` to `{}`", to.ty), reason));
+    for (span, what, reason) in impure.chain(stored) {
+        problems.push(
+            Problem::new(span, format!("`{}` cannot use {what}: {reason}", direction.word()))
+                .note("the same row is converted by triggers, by the backfill and by the verification, and all must agree")
+                .help(reason.help()),
+        );
     }
+    (problems.len() == before).then_some(typing)
+}
+
+/// The types of a conversion from `from`.
+fn types<S: Clone>(
+    table: &Table<S>,
+    from: &Column<S>,
+    expr: &Expr<S>,
+    functions: Declared<'_>,
+    problems: &mut Vec<Problem<S>>,
+) -> Typing {
+    let of_column =
+        |name: &str| known_columns(table, from).find(|column| column.name.text == name).map(|c| c.ty.clone());
+    let mut errors = Vec::new();
+    let typing = Typing::of(expr, Scope { columns: &of_column, functions: functions.signatures }, &mut errors);
+    problems.extend(errors.into_iter().map(|error| Problem {
+        span: error.span,
+        message: error.message,
+        note: None,
+        help: error.help,
+    }));
+    typing
 }
 
 fn quoted(what: &str) -> String {
@@ -109,7 +127,7 @@ fn quoted(what: &str) -> String {
 }
 
 /// What a conversion from `from` may read.
-fn known_columns<'a, S>(table: &'a Table<S>, from: &'a Column<S>) -> impl Iterator<Item = &'a Column<S>> {
+pub(super) fn known_columns<'a, S>(table: &'a Table<S>, from: &'a Column<S>) -> impl Iterator<Item = &'a Column<S>> {
     std::iter::once(from).chain(&table.context)
 }
 
@@ -120,10 +138,7 @@ fn columns<S: Clone>(
     expr: &Expr<S>,
     problems: &mut Vec<Problem<S>>,
 ) {
-    let (from, to) = match direction {
-        Direction::Up => (&change.old, &change.new),
-        Direction::Down => (&change.new, &change.old),
-    };
+    let (from, to, _) = direction.parts(change);
     let word = direction.word();
     let mut reads_own = false;
     let before = problems.len();
@@ -171,13 +186,19 @@ fn columns<S: Clone>(
 }
 
 /// The value can be stored in the column.
-fn assignment<S: Clone>(span: &S, from: Option<&Type>, to: &Column<S>, problems: &mut Vec<Problem<S>>) {
+fn assignment<S: Clone>(expr: &Expr<S>, from: Option<&Type>, to: &Column<S>, problems: &mut Vec<Problem<S>>) {
+    if let Kind::Text(text) = &expr.kind
+        && let Some(help) = expr::misfit(text, &to.ty)
+    {
+        let message = format!("{text:?} is no value of the type `{}`", to.ty);
+        problems.push(Problem::new(expr.span.clone(), message).help(help));
+    }
     if let Some(from) = from
         && !expr::assignable(from, &to.ty)
     {
         problems.push(
             Problem::new(
-                span.clone(),
+                expr.span.clone(),
                 format!(
                     "this is `{from}`, and `{}` is `{}`: PostgreSQL does not store one as the other",
                     to.name.text, to.ty
@@ -190,9 +211,9 @@ fn assignment<S: Clone>(span: &S, from: Option<&Type>, to: &Column<S>, problems:
 
 /// A default of the old column is the same for every row of a statement: otherwise the sync could not
 /// tell an omitted column from a supplied one.
-pub(super) fn default_of_old<S: Clone>(column: &Column<S>, problems: &mut Vec<Problem<S>>) {
+pub(super) fn default_of_old<S: Clone>(column: &Column<S>, functions: Declared<'_>, problems: &mut Vec<Problem<S>>) {
     let Some(default) = &column.default else { return };
-    constant(column, default, problems);
+    constant(column, default, functions, problems);
     default.walk(&mut |node| {
         let volatile = match &node.kind {
             Kind::Call(function, _) => matches!(
@@ -229,13 +250,13 @@ pub(super) fn default_of_old<S: Clone>(column: &Column<S>, problems: &mut Vec<Pr
 }
 
 /// A default of the new column reads no column and has the column's type.
-pub(super) fn default_of_new<S: Clone>(column: &Column<S>, problems: &mut Vec<Problem<S>>) {
+pub(super) fn default_of_new<S: Clone>(column: &Column<S>, functions: Declared<'_>, problems: &mut Vec<Problem<S>>) {
     if let Some(default) = &column.default {
-        constant(column, default, problems);
+        constant(column, default, functions, problems);
     }
 }
 
-fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, problems: &mut Vec<Problem<S>>) {
+fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, functions: Declared<'_>, problems: &mut Vec<Problem<S>>) {
     let mut reads = false;
     default.walk(&mut |node| {
         if let Kind::Column(name) = &node.kind {
@@ -249,16 +270,17 @@ fn constant<S: Clone>(column: &Column<S>, default: &Expr<S>, problems: &mut Vec<
     if reads {
         return;
     }
-    functions::known(default, &[], problems);
     let mut errors = Vec::new();
-    let result = expr::infer(default, &|_| None, &mut errors);
+    let typing = Typing::of(default, Scope { columns: &|_| None, functions: functions.signatures }, &mut errors);
+    let names = functions::Names { columns: &[], functions, typing: &typing, wanted: &column.ty };
+    functions::known(default, &names, problems);
     problems.extend(errors.into_iter().map(|error| Problem {
         span: error.span,
         message: error.message,
         note: None,
         help: error.help,
     }));
-    assignment(&default.span, result.as_ref(), column, problems);
+    assignment(default, typing.ty(default).as_ref(), column, problems);
     if column.not_null && default.is_null() {
         problems.push(
             Problem::new(default.span.clone(), format!("`{}` is not null and its default is", column.name.text))

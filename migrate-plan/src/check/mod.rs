@@ -6,6 +6,7 @@ mod expressions;
 mod functions;
 mod names;
 mod nearest;
+mod nulls;
 mod ranges;
 mod reach;
 mod round_trips;
@@ -13,6 +14,7 @@ mod round_trips;
 pub use nearest::nearest;
 
 use crate::declaration::{Change, Declaration, Table};
+use expressions::Direction;
 
 /// A broken rule, for the person who must mend it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,9 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
     let mut problems = Vec::new();
     names::lengths(declaration, &mut problems);
     names::tables(declaration, &mut problems);
+    functions::declared(declaration, &mut problems);
+    let signatures = declaration.signatures();
+    let functions = functions::Declared { signatures: &signatures, lost: declaration.lost_function };
     for table in &declaration.tables {
         let first = problems.len();
         names::columns(table, &mut problems);
@@ -68,12 +73,19 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             bounds::of_existing(&change.old, &mut problems);
             bounds::of_new(change, &mut problems);
             expressions::both_directions(change, &mut problems);
-            expressions::conversion(table, change, expressions::Direction::Up, &mut problems);
-            expressions::conversion(table, change, expressions::Direction::Down, &mut problems);
-            expressions::default_of_old(&change.old, &mut problems);
-            expressions::default_of_new(&change.new, &mut problems);
+            let [up, down] = [Direction::Up, Direction::Down]
+                .map(|direction| expressions::conversion(table, change, direction, functions, &mut problems));
+            expressions::default_of_old(&change.old, functions, &mut problems);
+            expressions::default_of_new(&change.new, functions, &mut problems);
             ambiguity::omitted_or_null(change, &mut problems);
-            ambiguity::null_that_comes_back(change, &mut problems);
+            let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
+            nulls::copied(change, &mut problems);
+            // What is wrong already may not be what is meant.
+            for (direction, typing) in [(Direction::Up, up), (Direction::Down, down.filter(|_| !down_is_told))] {
+                if let Some(typing) = typing {
+                    nulls::made(table, change, direction, &typing, &mut problems);
+                }
+            }
             ambiguity::defaults_that_differ(table, change, &mut problems);
             // What is computed from flawed types or columns says nothing new.
             if problems.len() > before || flawed_before > first {

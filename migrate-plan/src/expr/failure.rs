@@ -51,3 +51,16 @@ pub fn can_fail<S>(expr: &Expr<S>, type_of: &dyn Fn(&Expr<S>) -> Option<Type>) -
     });
     fails
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::expr::is_function;
+
+    #[test]
+    fn every_total_function_exists() {
+        for name in TOTAL {
+            assert!(is_function(name), "{name}");
+        }
+    }
+}

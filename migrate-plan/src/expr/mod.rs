@@ -3,23 +3,31 @@
 //! A node keeps the span `S` it was written at: the macro's token span at compile time, `()` elsewhere.
 
 mod casts;
+mod catalog;
+mod coerce;
 mod failure;
-pub mod functions;
 mod infer;
+mod json;
 mod level;
 mod null;
-mod operators;
+mod nullable;
+mod polymorphic;
 mod print;
 mod purity;
 mod reason;
-mod results;
+mod resolve;
+mod value;
 mod written;
 
 pub(crate) use casts::{assignable, widens};
+pub use catalog::{Volatility, function_names};
 pub use failure::can_fail;
-pub use infer::{Columns, Inferred, TypeError, infer};
+pub(crate) use infer::stored;
+pub use infer::{Columns, Inferred, Scope, Signature, TypeError, Typing, infer};
 pub use level::Level;
 pub use null::{Known, substitute};
+pub use nullable::{Cause, Nullable, nullable};
+pub(crate) use purity::storing;
 pub use purity::{Impurity, impurities, is_syntax};
 pub use reason::Reason;
 pub use written::written;
@@ -198,4 +206,14 @@ impl<S> Expr<S> {
         });
         found
     }
+}
+
+/// Whether PostgreSQL has a function of this name, or a form of its grammar that looks like one.
+pub fn is_function(name: &str) -> bool {
+    is_syntax(name) || catalog::has_function(name) || catalog::function_type(name).is_some()
+}
+
+/// Why a value of `to` cannot be the text `text`, where that is certain: what to write instead.
+pub(crate) fn misfit(text: &str, to: &Type) -> Option<String> {
+    value::misfit(text, to)
 }

@@ -25,34 +25,10 @@ impl Known {
     }
 }
 
-/// Functions that are not strict: a null argument does not make them null.
+/// Whether some function of this name is not strict: a null argument does not make it null.
 fn takes_null(name: &str) -> bool {
-    matches!(
-        name,
-        "concat"
-            | "concat_ws"
-            | "format"
-            | "num_nulls"
-            | "num_nonnulls"
-            | "quote_nullable"
-            | "row"
-            | "array_append"
-            | "array_prepend"
-            | "array_cat"
-            | "array_remove"
-            | "array_replace"
-            | "array_position"
-            | "array_positions"
-            | "jsonb_build_object"
-            | "jsonb_build_array"
-            | "json_build_object"
-            | "json_build_array"
-            | "jsonb_set_lax"
-            | "string_to_array"
-            | "array_to_string"
-            | "json_object"
-            | "jsonb_object"
-    )
+    let rows = super::catalog::functions(name);
+    rows.is_empty() || !rows.iter().all(|row| row.strict)
 }
 
 /// The value of `expr` where column `column` is `value`.

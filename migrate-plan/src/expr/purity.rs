@@ -1,7 +1,8 @@
 //! What makes an expression give another value for the same row.
 
-use super::functions::{Class, class};
-use super::{Expr, Function, Kind, Reason};
+use super::catalog::{self, Special, Volatility};
+use super::infer::Typing;
+use super::{Expr, Function, Kind, Operator, Reason};
 use crate::types::{Category, Type};
 
 /// A node that depends on more than the row.
@@ -15,19 +16,138 @@ pub struct Impurity<'a, S> {
     pub reason: Reason,
 }
 
-/// What a type is at a node, where it is certain.
-type TypeOf<'a, S> = dyn Fn(&Expr<S>) -> Option<Type> + 'a;
+/// The nodes of `expr` whose value depends on more than the row; of nested ones the innermost.
+pub fn impurities<'a, S>(expr: &'a Expr<S>, typing: &Typing) -> Vec<Impurity<'a, S>> {
+    let mut found = Vec::new();
+    for child in expr.children() {
+        found.extend(impurities(child, typing));
+    }
+    if found.is_empty() {
+        found.extend(impurity(expr, typing).map(|(what, reason)| Impurity { expr, what, reason }));
+    }
+    found
+}
 
-/// Functions that PostgreSQL calls stable because they print their arguments, which may be of any type;
-/// they are judged by those arguments.
-const PRINTERS: [&str; 16] = [
+fn impurity<S>(node: &Expr<S>, typing: &Typing) -> Option<(String, Reason)> {
+    match &node.kind {
+        Kind::Environment(name) => Some(((*name).to_owned(), why_environment(name))),
+        Kind::Call(function, arguments) => {
+            why_call(function, node, arguments, typing).map(|why| (format!("{}()", function.name), why))
+        }
+        Kind::Cast(inner, to) => {
+            let from = typing.ty(inner)?;
+            let why = to.builtin().and_then(|to| why_cast(&from, to.name));
+            let why = why.or_else(|| why_io(&from, to, typing.volatility(node)))?;
+            Some((format!("a cast from `{from}` to `{}`", Type { modifiers: Vec::new(), ..to.clone() }), why))
+        }
+        Kind::Extract(field, _) => {
+            let stable = typing.volatility(node) > Volatility::Immutable;
+            stable.then(|| (format!("extract({field} from …)"), Reason::Zone))
+        }
+        Kind::Typed(ty, text) => {
+            let word = matches!(text.trim(), "now" | "today" | "tomorrow" | "yesterday");
+            (ty.category() == Category::Time && word).then(|| (format!("\"{text}\""), Reason::Clock))
+        }
+        _ => {
+            let why = why_types(node, typing).filter(|_| typing.volatility(node) > Volatility::Immutable);
+            why.map(|why| (form(node).to_owned(), why))
+        }
+    }
+}
+
+/// The word for a node that is no call.
+fn form<S>(node: &Expr<S>) -> &str {
+    match &node.kind {
+        Kind::Binary(_, Operator::Symbol(symbol), _) | Kind::Quantified(_, symbol, ..) | Kind::Prefix(symbol, _) => {
+            symbol
+        }
+        Kind::Between(..) => "between",
+        Kind::In(..) => "in",
+        Kind::Case { .. } => "case",
+        Kind::AtTimeZone(..) => "at time zone",
+        Kind::Array(_) => "array",
+        Kind::Binary(_, Operator::Distinct(_), _) => "is distinct from",
+        _ => "like",
+    }
+}
+
+/// Why an operator is not immutable: by the types of what it takes.
+fn why_types<S>(node: &Expr<S>, typing: &Typing) -> Option<Reason> {
+    let types: Vec<Type> = node.children().into_iter().filter_map(|child| typing.ty(child)).collect();
+    let time = |ty: &Type| ty.category() == Category::Time;
+    let joins = matches!(&node.kind, Kind::Binary(_, Operator::Symbol(symbol), _) if symbol == "||");
+    Some(if joins {
+        Reason::AnyType
+    } else if types.iter().any(|ty| ty.category() == Category::Money) {
+        Reason::Money
+    } else if types.iter().any(zoned)
+        || types.iter().any(time) && !types.iter().any(|ty| ty.category() == Category::Text)
+    {
+        Reason::Zone
+    } else {
+        Reason::Printing
+    })
+}
+
+/// Why a cast through the text form is not immutable.
+fn why_io(from: &Type, to: &Type, volatility: Volatility) -> Option<Reason> {
+    if volatility == Volatility::Immutable {
+        return None;
+    }
+    let text = |ty: &Type| ty.category() == Category::Text;
+    let temporal = |ty: &Type| matches!(ty.category(), Category::Time | Category::Interval | Category::Range);
+    Some(match () {
+        () if text(from) && temporal(to) => Reason::Reading,
+        () if text(to) => Reason::Printing,
+        () if zoned(from) || zoned(to) => Reason::Zone,
+        () => Reason::Stable,
+    })
+}
+
+fn why_environment(name: &str) -> Reason {
+    let clock = name.starts_with("local") || ["time", "date", "timestamp"].iter().any(|end| name.ends_with(end));
+    if clock { Reason::Clock } else { Reason::Session }
+}
+
+fn why_call<S>(function: &Function, node: &Expr<S>, arguments: &[Expr<S>], typing: &Typing) -> Option<Reason> {
+    if function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
+        return (typing.volatility(node) > Volatility::Immutable).then_some(Reason::Zone);
+    }
+    let name = function.name.as_str();
+    if let Some(why) = well_known(name) {
+        return Some(why);
+    }
+    match catalog::special(name) {
+        Some(Special::Aggregate) => return Some(Reason::Aggregate),
+        Some(Special::Window) => return Some(Reason::Window),
+        Some(Special::Set) => return Some(Reason::Rows),
+        None => {}
+    }
+    let volatility = typing.volatility(node);
+    if volatility == Volatility::Immutable {
+        return None;
+    }
+    let types: Vec<Type> = arguments.iter().filter_map(|argument| typing.ty(argument)).collect();
+    let gives_zone = typing.ty(node).is_some_and(|ty| zoned(&ty));
+    Some(match (name, arguments.len()) {
+        ("age", 1) => Reason::Clock,
+        ("to_timestamp", 2) => Reason::Format,
+        ("to_tsvector" | "to_tsquery" | "plainto_tsquery" | "phraseto_tsquery" | "websearch_to_tsquery", _)
+        | ("json_to_tsvector" | "jsonb_to_tsvector" | "ts_headline", _) => Reason::Configuration,
+        _ if types.iter().any(|ty| ty.category() == Category::Money) => Reason::Money,
+        _ if types.iter().any(zoned) || gives_zone => Reason::Zone,
+        _ if PRINTERS.contains(&name) => Reason::AnyType,
+        _ if volatility == Volatility::Volatile => Reason::Volatile,
+        _ => Reason::Stable,
+    })
+}
+
+/// Functions that PostgreSQL calls stable because they print their arguments, which may be of any type.
+const PRINTERS: [&str; 12] = [
     "array_to_json",
     "array_to_string",
     "concat",
     "concat_ws",
-    "convert",
-    "convert_from",
-    "convert_to",
     "format",
     "json_build_array",
     "json_build_object",
@@ -36,69 +156,7 @@ const PRINTERS: [&str; 16] = [
     "row_to_json",
     "to_json",
     "to_jsonb",
-    "to_number",
 ];
-
-/// Every node of `expr` whose value depends on more than the row; `type_of` gives a node's type
-/// where it is known.
-pub fn impurities<'a, S>(expr: &'a Expr<S>, type_of: &TypeOf<'_, S>) -> Vec<Impurity<'a, S>> {
-    let mut found = Vec::new();
-    expr.walk(&mut |node| {
-        if let Some((what, reason)) = impurity(node, type_of) {
-            found.push(Impurity { expr: node, what, reason });
-        }
-    });
-    found
-}
-
-fn impurity<S>(node: &Expr<S>, type_of: &TypeOf<'_, S>) -> Option<(String, Reason)> {
-    match &node.kind {
-        Kind::Environment(name) => Some(((*name).to_owned(), why_environment(name))),
-        Kind::Call(function, arguments) => {
-            why_call(function, arguments, type_of).map(|why| (format!("{}()", function.name), why))
-        }
-        Kind::Cast(inner, to) => {
-            let from = type_of(inner)?;
-            let to = to.builtin()?;
-            why_cast(&from, to.name).map(|why| (format!("a cast from `{from}` to `{}`", to.name), why))
-        }
-        Kind::Extract(field, inner) if field != "epoch" && zoned(&type_of(inner)?) => {
-            Some((format!("extract({field} from …)"), Reason::Zone))
-        }
-        Kind::Typed(ty, text) => {
-            let word = matches!(text.trim(), "now" | "today" | "tomorrow" | "yesterday");
-            (ty.category() == Category::Time && word).then(|| (format!("\"{text}\""), Reason::Clock))
-        }
-        _ => None,
-    }
-}
-
-fn why_environment(name: &str) -> Reason {
-    let clock = name.starts_with("local") || ["time", "date", "timestamp"].iter().any(|end| name.ends_with(end));
-    if clock { Reason::Clock } else { Reason::Session }
-}
-
-fn why_call<S>(function: &Function, arguments: &[Expr<S>], type_of: &TypeOf<'_, S>) -> Option<Reason> {
-    if function.schema.as_deref().is_some_and(|schema| schema != "pg_catalog") {
-        return None;
-    }
-    let name = function.name.as_str();
-    if let Some(why) = well_known(name) {
-        return Some(why);
-    }
-    match class(name)? {
-        Class::Immutable => why_overload(name, arguments, type_of),
-        Class::Stable if name == "make_timestamptz" => (arguments.len() < 7).then_some(Reason::Zone),
-        Class::Stable if PRINTERS.contains(&name) => {
-            arguments.iter().filter_map(type_of).any(|ty| zoned(&ty)).then_some(Reason::Zone)
-        }
-        Class::Stable => Some(Reason::Stable),
-        Class::Volatile => Some(Reason::Volatile),
-        Class::Set => Some(Reason::Rows),
-        Class::Aggregate => Some(Reason::Aggregate),
-        Class::Window => Some(Reason::Window),
-    }
-}
 
 /// Functions that someone may reach for, and that deserve a better reason than their class.
 fn well_known(name: &str) -> Option<Reason> {
@@ -115,27 +173,6 @@ fn well_known(name: &str) -> Option<Reason> {
         "grouping" => Reason::Aggregate,
         _ => return None,
     })
-}
-
-/// Names of several functions of which only some are immutable.
-fn why_overload<S>(name: &str, arguments: &[Expr<S>], type_of: &TypeOf<'_, S>) -> Option<Reason> {
-    let of_zone = || arguments.iter().filter_map(type_of).any(|ty| zoned(&ty));
-    match (name, arguments.len()) {
-        ("age", 1) => Some(Reason::Clock),
-        ("to_timestamp", 2) => Some(Reason::Format),
-        ("timezone", 1) => Some(Reason::Zone),
-        ("date_trunc" | "date_part" | "date_add" | "date_subtract" | "age", 2) if of_zone() => Some(Reason::Zone),
-        ("date" | "time" | "timestamp", 1) if of_zone() => Some(Reason::Zone),
-        ("timestamptz" | "timetz", 1) if !of_zone() => Some(Reason::Zone),
-        ("to_tsvector" | "to_tsquery" | "plainto_tsquery" | "phraseto_tsquery" | "websearch_to_tsquery", 1) => {
-            Some(Reason::Configuration)
-        }
-        ("json_to_tsvector" | "jsonb_to_tsvector" | "ts_headline", 2) => Some(Reason::Configuration),
-        ("numeric", _) if arguments.iter().filter_map(type_of).any(|ty| ty.category() == Category::Money) => {
-            Some(Reason::Money)
-        }
-        _ => None,
-    }
 }
 
 fn zoned(ty: &Type) -> bool {
@@ -166,4 +203,10 @@ fn why_cast(from: &Type, to: &str) -> Option<Reason> {
 /// Names that look like functions but are forms of SQL's grammar; they take no schema.
 pub fn is_syntax(name: &str) -> bool {
     matches!(name, "coalesce" | "nullif" | "greatest" | "least" | "row" | "xmlconcat" | "normalize" | "grouping")
+}
+
+/// Why the storing of a value in a column of another type depends on more than the value.
+pub(crate) fn storing(from: &Type, to: &Type) -> Option<Reason> {
+    let why = to.builtin().and_then(|to| why_cast(from, to.name));
+    why.or_else(|| why_io(from, to, super::stored(from, to)?))
 }

@@ -23,6 +23,10 @@ pub enum Reason {
     Money,
     /// It reads how the session prints such values, though PostgreSQL calls it immutable.
     Printing,
+    /// It reads dates, times or intervals as the session does.
+    Reading,
+    /// PostgreSQL calls it stable because it prints values of any type.
+    AnyType,
     /// PostgreSQL calls it stable, for another reason.
     Stable,
     /// PostgreSQL calls it volatile, for another reason.
@@ -39,13 +43,20 @@ impl Reason {
     /// What to write instead.
     pub fn help(self) -> &'static str {
         match self {
-            Reason::Zone => "say the zone before it: `x at time zone \"UTC\"`",
+            Reason::Zone => {
+                "say the zone: `x at time zone \"UTC\"`, and for a date `x::timestamp at time zone \"UTC\"`"
+            }
             Reason::Configuration => "name the configuration: `to_tsvector(\"english\", x)`",
             Reason::Money => "convert a column of type `money` by hand, where one locale is sure",
             Reason::Printing => {
                 "print it in a way of its own: `x::numeric::text` for a float, `extract(epoch from x)` for an \
-                 interval, `encode(x, \"hex\")` for bytes"
+                 interval, `extract(year from x)` … for a date, `encode(x, \"hex\")` for bytes"
             }
+            Reason::Reading => {
+                "take the text apart: `make_date(substr(x, 1, 4)::integer, substr(x, 6, 2)::integer, …)`, or declare a \
+                 function of your own: `extern fn app.f(text) -> date immutable;`"
+            }
+            Reason::AnyType => "join texts with `||` and `coalesce(x, \"\")`, and cast what is no text: `x::text`",
             Reason::Rows => "take one element, as `x[1]`, or keep the array",
             Reason::Format => "put the text together from `extract(…)` and `lpad(…)`, or cast to a type and back",
             Reason::Aggregate | Reason::Window => "use the columns of one row",
@@ -68,9 +79,13 @@ impl fmt::Display for Reason {
             Reason::Configuration => "its value depends on the session's `default_text_search_config`",
             Reason::Money => "its value depends on the session's `lc_monetary`",
             Reason::Printing => {
-                "its value depends on how the session prints such values (`extra_float_digits`, `IntervalStyle`, \
-                 `bytea_output`)"
+                "its value depends on how the session prints such values (`DateStyle`, `extra_float_digits`, \
+                 `IntervalStyle`, `bytea_output`)"
             }
+            Reason::Reading => {
+                "its value depends on how the session reads such text (`DateStyle`, `IntervalStyle`, `TimeZone`)"
+            }
+            Reason::AnyType => "PostgreSQL calls it stable, not immutable: what it prints may depend on the session",
             Reason::Stable => {
                 "PostgreSQL calls it stable, not immutable: it reads the session's settings or the catalog"
             }

@@ -6,7 +6,7 @@ use super::extent::{Extent, held, stored};
 use super::finding::{Finding, Reaches};
 use super::functions;
 use super::interval::Interval;
-use crate::expr::{self, Expr, Kind, Operator};
+use crate::expr::{Expr, Kind, Operator, Scope, Typing};
 use crate::types::{Category, Type};
 
 /// A column's type and what its values lie between.
@@ -20,7 +20,9 @@ pub fn of<'a, S: Clone>(
     columns: &Columns<'_>,
     assumed: &[(String, bool)],
 ) -> (Extent, Vec<Finding<'a, S>>) {
-    let mut analysis = Analysis { columns, assumed, known: Known::new(), findings: Vec::new() };
+    let of_column = |name: &str| columns(name).map(|(ty, _)| ty);
+    let typing = Typing::of(expr, Scope { columns: &of_column, functions: &[] }, &mut Vec::new());
+    let mut analysis = Analysis { columns, typing, assumed, known: Known::new(), findings: Vec::new() };
     let extent = analysis.of(expr);
     (extent, analysis.findings)
 }
@@ -28,6 +30,7 @@ pub fn of<'a, S: Clone>(
 /// The state of a pass.
 pub struct Analysis<'a, 'c, S> {
     columns: &'c Columns<'c>,
+    typing: Typing,
     assumed: &'c [(String, bool)],
     /// What the branch at hand knows besides.
     known: Known,
@@ -37,7 +40,7 @@ pub struct Analysis<'a, 'c, S> {
 impl<'a, S: Clone> Analysis<'a, '_, S> {
     /// The type of a node, where it is certain.
     pub(super) fn type_of(&self, expr: &Expr<S>) -> Option<Type> {
-        expr::infer(expr, &|name| (self.columns)(name).map(|(ty, _)| ty), &mut Vec::new())
+        self.typing.ty(expr)
     }
 
     pub(super) fn find(&mut self, expr: &'a Expr<S>, reaches: Reaches) {

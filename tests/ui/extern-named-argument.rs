@@ -1,0 +1,15 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+    extern fn app.cents(total: numeric) -> bigint immutable;
+
+    table orders (id: bigint, currency: text not null) {
+        total: numeric(12, 2) not null => total_cents: bigint not null {
+            up   app.cents(total);
+            down total_cents / 100.0;
+        }
+    }
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null, paid: boolean not null) {
+        total: numeric(12, 2) not null => total_cents: bigint not null {
+            up   case when paid = "ja" then 1 else total end::bigint;
+            down total_cents / 100.0;
+        }
+    }
+}
+
+fn main() {}

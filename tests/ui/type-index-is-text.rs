@@ -1,0 +1,14 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    table orders (id: bigint, currency: text not null, tags: integer[] not null) {
+        total: numeric(12, 2) not null => total_cents: bigint not null {
+            up   coalesce(tags[currency], 0) + total::bigint;
+            down total_cents / 100.0;
+        }
+    }
+}
+
+fn main() {}
