@@ -6,7 +6,7 @@ migrate::plan! {
     table orders (price: integer not null) {
         quantity: integer not null => amount: bigint not null {
             up   quantity * price;
-            down amount / nullif(price, 0);
+            down coalesce(amount / nullif(price, 0), 0);
             lossy "the price is forgotten";
         }
     }

@@ -4,9 +4,9 @@ migrate::plan! {
     stage dual_write;
 
     table orders (id: bigint) {
-        at: timestamptz(0) not null => seconds: integer not null {
-            up   extract(epoch from at)::integer;
-            down to_timestamp(seconds);
+        at: timestamp(0) not null => seconds: integer not null {
+            up   coalesce(extract(epoch from at), 0)::integer;
+            down to_timestamp(seconds) at time zone "UTC";
             lossy "nothing";
         }
     }

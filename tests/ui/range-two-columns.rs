@@ -6,7 +6,7 @@ migrate::plan! {
     table orders (height: integer not null) {
         width: integer not null => area: integer not null {
             up   width * height;
-            down area / nullif(height, 0);
+            down coalesce(area / nullif(height, 0), 0);
             lossy "the height is forgotten";
         }
     }

@@ -26,6 +26,7 @@ migrate::plan! {
                  + case when hardware > "08:00:2b:01:02:03" and bits = "101" and length(bits) > 1 then 1 else 0 end
                  + ascii(encode(hash, "base64"));
             down amounts;
+            lossy "other values are mixed in";
         }
     }
 }

@@ -10,6 +10,7 @@ migrate::plan! {
                  + case when doc is null or rate is null then 0 else rate end
                  + greatest(tax, rate, 0) + coalesce((doc ->> "fee")::numeric, 0) + num_nulls(tax, rate))::bigint;
             down nullif(total_cents, 0) / 100.0;
+            lossy "other values are mixed in";
         }
     }
 }

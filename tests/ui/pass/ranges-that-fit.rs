@@ -6,7 +6,7 @@ migrate::plan! {
     table things (price: integer not null, factor: integer not null, rate: numeric(5, 2) not null between 0.01 and 100) {
         quantity: integer not null => amount: numeric not null {
             up   quantity::numeric * price;
-            down (amount / nullif(price, 0))::integer;
+            down coalesce(amount / nullif(price, 0), 0)::integer;
             lossy "the price is forgotten";
         }
         minor: integer not null => major: numeric(12, 2) not null {
@@ -22,7 +22,7 @@ migrate::plan! {
         code: varchar(10) not null => tag: varchar(14) not null { up "tag-" || code; down substr(tag, 5); }
         note: text not null => short: varchar(20) not null { up left(note, 20); down short; lossy "cut to 20"; }
         month: date not null => number: smallint not null {
-            up   extract(month from month)::smallint;
+            up   coalesce(extract(month from month), 1)::smallint;
             down make_date(2000, number, 1);
             lossy "only the month is kept";
         }
