@@ -13,7 +13,7 @@ mod plans {
         code: text not null => number: integer not null { up code::integer; down number::text; lossy "leading zeros go"; }
     } }
     migrate::plan! { pub mod mapped; stage dual_write; extern fn app.grade(text) -> integer immutable strict; table item (id: bigint) {
-        code: text not null => grade: integer not null { up app.grade(code); down case grade when 1 then "a" else "b" end; lossy "there are two grades"; }
+        code: text not null => grade: integer not null { up app.grade(code); down case grade when 1 then "a" else "b" end; lossy "only the grade is kept"; }
     } }
     migrate::plan! { pub mod looked_up; stage dual_write; extern fn app.grade(text) -> integer immutable strict; table item (id: bigint) {
         code: text not null => grade: integer not null { up app.grade(code); down grade::text; lossy "only the grade is kept"; }

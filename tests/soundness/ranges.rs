@@ -263,7 +263,7 @@ fn is_certain(expr: &Expr<()>, columns: &range::Columns<'_>) -> bool {
         let exact = matches!(node.kind, Kind::Null | Kind::Text(_))
             || infer(node, &of_column, &mut Vec::new()).is_some_and(|ty| {
                 matches!(ty.category(), Category::Boolean | Category::Time)
-                    || !matches!(range::of(node, columns, &[]).0, Extent::Unknown)
+                    || !matches!(range::of(node, &range::typed(node, columns), columns, &[]).0, Extent::Unknown)
             });
         certain &= exact;
     });
@@ -305,7 +305,7 @@ fn every_value_lies_in_the_range_and_what_is_said_to_fit_does() {
         let depth = maker.rng.u32(1..4);
         let numeric = maker.rng.u8(..3) > 0;
         let expr = if numeric { maker.number(depth) } else { maker.text(depth) };
-        let (extent, findings) = range::of(&expr, &lookup, &[]);
+        let (extent, findings) = range::of(&expr, &range::typed(&expr, &lookup), &lookup, &[]);
         tally.expressions += 1;
         let measured = if numeric { format!("({expr})::text") } else { format!("char_length(({expr})::text)::text") };
         let answer = server::rows(&mut client, &format!("SELECT {measured} FROM given"));

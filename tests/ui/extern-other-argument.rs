@@ -8,6 +8,7 @@ migrate::plan! {
         total: numeric(12, 2) not null => total_cents: bigint not null {
             up   app.cents(currency) + total::bigint;
             down total_cents / 100.0;
+            lossy "the function may round";
         }
     }
 }

@@ -2,6 +2,7 @@ migrate::plan! {
     pub mod change;
 
     stage dual_write;
+    extern fn app.cents(numeric) -> bigint immutable strict;
 
     extern fn app.cents(numeric) -> bigint immutable strict;
 

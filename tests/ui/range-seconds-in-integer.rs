@@ -5,7 +5,7 @@ migrate::plan! {
 
     table orders (id: bigint) {
         at: timestamp(0) not null => seconds: integer not null {
-            up   extract(epoch from at)::integer;
+            up   coalesce(extract(epoch from at), 0)::integer;
             down to_timestamp(seconds) at time zone "UTC";
             lossy "nothing";
         }

@@ -4,9 +4,7 @@ use super::{around, parsed};
 
 /// The SQL of an expression, or the parser's errors.
 fn sql(expression: &str) -> Result<String, Vec<String>> {
-    let change = format!(
-        "x: app.t not null => y: app.t not null {{ up f.f(x, {expression}); down y; lossy \"by an unknown function\"; }}"
-    );
+    let change = format!("x: app.t not null => y: app.t not null {{ up f.f(x, {expression}); down y; }}");
     let declaration = parsed(&around(&change))?;
     let up = declaration.tables[0].changes[0].up.as_ref().map(ToString::to_string).unwrap_or_default();
     let inner = up.strip_prefix("\"f\".\"f\"(\"x\", ").and_then(|rest| rest.strip_suffix(')'));

@@ -90,7 +90,7 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             }
             ambiguity::defaults_that_differ(table, change, &mut problems);
             // What is computed from flawed types or columns says nothing new.
-            if problems.len() > before || flawed_before > first {
+            if problems.len() > before || flawed_before > first || declaration.lost_function {
                 continue;
             }
             // Where the types alone decide, what they lose comes before what they hold.

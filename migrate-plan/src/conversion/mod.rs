@@ -73,6 +73,9 @@ pub fn judge(from: &Type, to: &Type) -> Judgement {
                     "{\"a          \"}",
                     "{\"a\"}",
                 ),
+                Judgement::Partial if element(to).category() == Category::Bits => Judgement::impossible(format!(
+                    "a cast to `{to}` pads and cuts off elements of another length without a word"
+                )),
                 other => other,
             };
         }

@@ -23,7 +23,7 @@ pub(super) fn judge(from: &Type, to: &Type) -> Judgement {
 }
 
 fn blanks(from: &Type, to: &Type) -> Judgement {
-    Judgement::lossy(format!("blanks at the end do not come back from `{from}` as `{to}`"), "\"a \"", "\"a\"")
+    Judgement::lossy(format!("blanks at the end do not come back from `{from}` as `{to}`"), "\" \"", "\"\"")
 }
 
 /// From a value to its text.

@@ -12,16 +12,21 @@ use crate::types::{Category, Type};
 /// A column's type and what its values lie between.
 pub type Columns<'a> = dyn Fn(&str) -> Option<(Type, Extent)> + 'a;
 
+/// The types of an expression and all its nodes; what only PostgreSQL knows stays open.
+pub fn typed<S: Clone>(expr: &Expr<S>, columns: &Columns<'_>) -> Typing {
+    let of_column = |name: &str| columns(name).map(|(ty, _)| ty);
+    Typing::of(expr, Scope { columns: &of_column, functions: &[] }, &mut Vec::new())
+}
+
 /// What `expr` lies between, and what goes wrong on the way.
 ///
 /// `assumed` are conditions, as SQL, that are taken to hold or not to.
 pub fn of<'a, S: Clone>(
     expr: &'a Expr<S>,
+    typing: &Typing,
     columns: &Columns<'_>,
     assumed: &[(String, bool)],
 ) -> (Extent, Vec<Finding<'a, S>>) {
-    let types = |name: &str| columns(name).map(|(ty, _)| ty);
-    let typing = Typing::of(expr, Scope { columns: &types, functions: &[] }, &mut Vec::new());
     let mut analysis = Analysis { columns, typing, assumed, known: Known::new(), findings: Vec::new() };
     let extent = analysis.of(expr);
     (extent, analysis.findings)
@@ -30,7 +35,7 @@ pub fn of<'a, S: Clone>(
 /// The state of a pass.
 pub struct Analysis<'a, 'c, S> {
     columns: &'c Columns<'c>,
-    typing: Typing,
+    typing: &'c Typing,
     assumed: &'c [(String, bool)],
     /// What the branch at hand knows besides.
     known: Known,

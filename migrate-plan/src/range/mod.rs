@@ -13,7 +13,7 @@ mod finding;
 mod functions;
 mod interval;
 
-pub use analysis::{Analysis, Columns, of};
+pub use analysis::{Analysis, Columns, of, typed};
 pub use decimal::{Decimal, Rounding};
 pub(crate) use extent::constant;
 pub use extent::{Extent, declared, fits, held};

@@ -9,7 +9,7 @@ migrate::plan! {
                  or state in ("new", "draft") and level not in (1, 2) or note is null and note is distinct from state
                  or (level = 1)::integer = 1 or active > false or booland_statefunc(active, true);
             down case when is_open then "open" else "closed" end;
-            lossy "there are more than two states";
+            lossy "other values are mixed in";
         }
     }
 }

@@ -19,7 +19,7 @@ migrate::plan! {
                  + case when isfinite(day) and justify_hours(span) > make_interval(0, 0, 0, 1) then 1 else 0 end
                  + case when to_timestamp(0) < at and local::date = day then 1 else 0 end;
             down date "1970-01-01" + days;
-            lossy "much is added";
+            lossy "other values are mixed in";
         }
     }
 }

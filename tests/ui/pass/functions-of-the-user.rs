@@ -12,7 +12,7 @@ migrate::plan! {
         total: numeric(12, 2) not null => total_cents: bigint not null {
             up   app.cents(total) + app.cents(total, digits);
             down coalesce(App."Amount of"(total_cents), 0);
-            lossy "two amounts are added";
+            lossy "other values are mixed in";
         }
     }
 }

@@ -12,7 +12,7 @@ migrate::plan! {
                  || case when key = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11" or key < key then key::text else "" end
                  || coalesce((doc["a"])::text, "");
             down nullif(heading, "");
-            lossy "much is joined";
+            lossy "other values are mixed in";
         }
     }
 }

@@ -6,7 +6,7 @@ migrate::plan! {
     table things (price: integer not null, factor: integer not null, rate: numeric(5, 2) not null between 0.01 and 100) {
         quantity: integer not null => amount: numeric not null {
             up   quantity::numeric * price;
-            down coalesce((amount / nullif(price, 0))::integer, 0);
+            down coalesce(amount / nullif(price, 0), 0)::integer;
             lossy "the price is forgotten";
         }
         minor: integer not null => major: numeric(12, 2) not null {

@@ -13,7 +13,7 @@ migrate::plan! {
                  || case when name like "a%" and name !~* "^b" and starts_with(name, "c") then "" else key end
                  || to_hex(255) || octet_length(name)::text || repeat("-", 3) || rpad(name, 3);
             down label;
-            lossy "much is joined";
+            lossy "other values are mixed in";
         }
     }
 }

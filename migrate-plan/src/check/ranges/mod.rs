@@ -4,6 +4,8 @@ mod side;
 mod ways;
 mod words;
 
+use std::cell::OnceCell;
+
 use super::Problem;
 use crate::conversion;
 use crate::conversion::trip::{Trip, follow};
@@ -17,7 +19,9 @@ pub(super) fn conversions<S: Clone>(table: &Table<S>, change: &Change<S>, proble
     let (up, down) = conversion::effective(change);
     let before = problems.len();
     let old = (&change.old, declared(&change.old));
-    let ascent = Side { table, from: old, to: &change.new, written: change.up.is_some(), ascent: None };
+    let [up_types, down_types] = [OnceCell::new(), OnceCell::new()];
+    let written = change.up.is_some();
+    let ascent = Side { table, from: old, to: &change.new, written, typing: &up_types, ascent: None };
     let mut found = Vec::new();
     ascent.check(&up, &[], &mut found);
     problems.extend(found.into_iter().map(|(_, problem)| problem));
@@ -34,6 +38,7 @@ pub(super) fn conversions<S: Clone>(table: &Table<S>, change: &Change<S>, proble
             from,
             to: &change.old,
             written,
+            typing: &down_types,
             ascent: Some(Ascent { side: &ascent, up: &up, assumed: &assumed }),
         };
         let mut found = Vec::new();

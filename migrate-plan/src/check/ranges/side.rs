@@ -1,8 +1,10 @@
 //! One conversion of a change, and what its values lie between.
 
+use std::cell::OnceCell;
+
 use super::{Found, What};
 use crate::declaration::{Column, Table};
-use crate::expr::{self, Expr};
+use crate::expr::{self, Expr, Typing};
 use crate::range::{self, Extent, Finding, Reaches, declared, fits, held};
 use crate::types::Type;
 
@@ -13,6 +15,8 @@ pub(super) struct Side<'a, S> {
     pub(super) to: &'a Column<S>,
     /// Whether the plan says it, or leaves it to the types.
     pub(super) written: bool,
+    /// The types of the conversion, once they were asked for.
+    pub(super) typing: &'a OnceCell<Typing>,
     /// Of `down`: how the values come to be.
     pub(super) ascent: Option<Ascent<'a, S>>,
 }
@@ -73,7 +77,8 @@ impl<S: Clone> Side<'_, S> {
             let narrower = narrowed.filter(|(column, _)| *column == name).map(|(_, extent)| extent);
             Some((ty, narrower.unwrap_or(extent)))
         };
-        range::of(expr, &columns, assumed)
+        let typing = self.typing.get_or_init(|| range::typed(expr, &columns));
+        range::of(expr, typing, &columns, assumed)
     }
 
     pub(super) fn type_of(&self, expr: &Expr<S>) -> Option<Type> {

@@ -56,7 +56,8 @@ impl<S: Clone> Side<'_, S> {
             };
             let (image, findings) = ascent.analyse(up, narrowed, assumed);
             let from = (self.from.0, ascent.stored(image));
-            let descent = Side { table: self.table, from, to: self.to, written: self.written, ascent: None };
+            let descent =
+                Side { table: self.table, from, to: self.to, written: self.written, typing: self.typing, ascent: None };
             let (result, more) = descent.analyse(whole, narrowed, assumed);
             findings.is_empty() && more.is_empty() && fits(result, &self.to.ty)
         };
