@@ -3,6 +3,7 @@
 mod check;
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -40,8 +41,11 @@ impl LockFile {
     pub(crate) fn read() -> Option<LockFile> {
         let crate_name = env::var("CARGO_CRATE_NAME").ok()?;
         let path = path()?;
-        let bytes = std::fs::read(&path).ok()?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => return Some(LockFile { path, crate_name, lock: Arc::new(Err(unreadable(&error))) }),
+        };
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = match &*last {
             Some(known) if known.text == text => Arc::clone(&known.lock),
@@ -75,6 +79,12 @@ impl LockFile {
             .help(damage.help);
         Some(problem)
     }
+}
+
+/// A file that is there and cannot be read must not look like none.
+fn unreadable(error: &std::io::Error) -> Damage {
+    let help = "make it a file that the compiler may read, or take it away: without it nothing is checked";
+    Damage { line: 1, text: error.to_string(), problem: "it cannot be read", help }
 }
 
 /// Where the file stands: a relative path of the variable starts at the crate's folder too.

@@ -153,7 +153,7 @@ pub(crate) const fn crate_of(module: &str) -> &str {
 const fn entry<'a>(lock: &'a [Locked], set: &str, name: &str) -> Option<&'a Locked> {
     let mut place = 0;
     while place < lock.len() {
-        if equal(lock[place].module, set) && equal(lock[place].name, name) {
+        if equal(lock[place].name, name) && equal(lock[place].module, set) {
             return Some(&lock[place]);
         }
         place += 1;
