@@ -121,7 +121,7 @@ macro_rules! migrations {
 #[doc(hidden)]
 pub mod __private {
     pub use migrate_macros::{migrations, plan};
-    pub use migrate_plan::{Locked, Outline, Plan, Planned, Stage, TableOutline};
+    pub use migrate_plan::{Key, Locked, Outline, Plan, Planned, Stage, TableOutline};
     pub use std::sync::OnceLock;
 }
 

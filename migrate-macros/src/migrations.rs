@@ -24,7 +24,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
         return quote!({ #errors #root::Migrations::new(&[]) });
     }
     let checks = paths.iter().enumerate().map(|(place, path)| check(&root, place, path));
-    let paths = paths.iter().map(|path| &path.tokens);
+    let paths: Vec<_> = paths.iter().map(|path| &path.tokens).collect();
     let dependency = file.as_ref().map(LockFile::dependency);
     let locked = file.iter().flat_map(|file| {
         let plans = file.lock.as_ref().as_ref().map(|lock| lock.plans.as_slice()).unwrap_or_default();
@@ -34,6 +34,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
     let variable = migrate_plan::lock::VARIABLE;
     quote! {{
         const PLANS: &[&#root::Plan] = &[#(&#paths::PLAN),*];
+        const KEYS: &[#root::__private::Key] = &[#(#root::__private::Key::of(&#paths::PLAN)),*];
         const LOCK: &[#root::__private::Locked] = &[#(#locked),*];
         const MODULE: &str = ::core::module_path!();
         #(#checks)*
@@ -55,7 +56,7 @@ fn check(root: &Ident, place: usize, path: &PlanPath) -> TokenStream {
         tokens.collect()
     };
     let function = located(quote!(#root::Migrations::check), end);
-    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(PLANS, #place, MODULE, LOCK));
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(PLANS, KEYS, #place, MODULE, LOCK));
     arguments.set_span(end);
     quote_spanned!(end=> const _: () = #function #arguments;)
 }

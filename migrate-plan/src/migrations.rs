@@ -10,6 +10,7 @@ use crate::plan::Plan;
 
 pub use locked::Locked;
 pub(crate) use locked::crate_of;
+pub use rules::Key;
 
 /// The plans of a program.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Migrations {
     pub const fn new(plans: &'static [&'static Plan]) -> Migrations {
         let mut place = 0;
         while place < plans.len() {
-            rules::check(plans, place);
+            rules::check(plans, &[], place);
             place += 1;
         }
         Migrations { plans, module: "" }
@@ -47,8 +48,8 @@ impl Migrations {
     /// For the code that `migrations!` makes: all rules about the plan at `place`.
     #[doc(hidden)]
     #[track_caller]
-    pub const fn check(plans: &[&'static Plan], place: usize, module: &str, lock: &[Locked]) {
-        rules::check(plans, place);
+    pub const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, module: &str, lock: &[Locked]) {
+        rules::check(plans, keys, place);
         locked::check(plans, place, module, lock);
     }
 

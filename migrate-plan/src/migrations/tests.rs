@@ -112,7 +112,8 @@ fn against(locked: &[&'static Plan], plans: &[&'static Plan], module: &str) -> S
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = std::panic::catch_unwind(|| {
-        (0..plans.len()).for_each(|place| Migrations::check(plans, place, module, lock));
+        let keys: Vec<Key> = plans.iter().map(|plan| Key::of(plan)).collect();
+        (0..plans.len()).for_each(|place| Migrations::check(plans, &keys, place, module, lock));
         Migrations::check_whole(plans, module, lock);
     });
     std::panic::set_hook(hook);
