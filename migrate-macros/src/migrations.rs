@@ -1,5 +1,6 @@
 //! `migrations!`: the plans of a program, each checked under its own path.
 
+use migrate_plan::Key;
 use migrate_plan::lock::LockedPlan;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
@@ -38,7 +39,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
         const LOCK: &[#root::__private::Locked] = &[#(#locked),*];
         const MODULE: &str = ::core::module_path!();
         #(#checks)*
-        const _: () = #root::Migrations::check_whole(PLANS, MODULE, LOCK);
+        const _: () = #root::Migrations::check_whole(PLANS, KEYS, MODULE, LOCK);
         const _: ::core::option::Option<&str> = ::core::option_env!(#variable);
         #dependency
         #root::Migrations::checked(PLANS, MODULE)
@@ -64,7 +65,8 @@ fn check(root: &Ident, place: usize, path: &PlanPath) -> TokenStream {
 fn bake(root: &Ident, plan: &LockedPlan) -> TokenStream {
     let LockedPlan { name, module, stage, declaration } = plan;
     let (stage, declaration) = (format_ident!("{stage:?}"), declaration.join("\n"));
+    let key = Key::of_name(name);
     quote!(#root::__private::Locked {
-        module: #module, name: #name, stage: #root::Stage::#stage, declaration: #declaration
+        module: #module, name: #name, key: #key, stage: #root::Stage::#stage, declaration: #declaration
     })
 }

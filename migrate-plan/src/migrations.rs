@@ -50,14 +50,14 @@ impl Migrations {
     #[track_caller]
     pub const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, module: &str, lock: &[Locked]) {
         rules::check(plans, keys, place);
-        locked::check(plans, place, module, lock);
+        locked::check(plans, keys, place, module, lock);
     }
 
     /// For the code that `migrations!` makes: no plan of the lock file is missing that has not finished.
     #[doc(hidden)]
     #[track_caller]
-    pub const fn check_whole(plans: &[&'static Plan], module: &str, lock: &[Locked]) {
-        locked::check_whole(plans, module, lock);
+    pub const fn check_whole(plans: &[&'static Plan], keys: &[Key], module: &str, lock: &[Locked]) {
+        locked::check_whole(plans, keys, module, lock);
     }
 
     /// The plans in their order.

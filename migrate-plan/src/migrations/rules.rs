@@ -6,7 +6,7 @@ use crate::plan::{Plan, Side, Stage, TableOutline};
 /// What tells most plans apart at once, without a look at their names.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
-    name: u64,
+    pub(super) name: u64,
     /// A bit for each table.
     tables: u64,
 }
@@ -22,6 +22,11 @@ impl Key {
             t += 1;
         }
         Key { name: hash(outline.name), tables }
+    }
+
+    /// The key of a plan's name.
+    pub const fn of_name(name: &str) -> u64 {
+        hash(name)
     }
 }
 
