@@ -26,7 +26,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
     }
     let checks = paths.iter().enumerate().map(|(place, path)| check(&root, place, path));
     let paths: Vec<_> = paths.iter().map(|path| &path.tokens).collect();
-    let dependency = file.as_ref().map(LockFile::dependency);
+    let dependency = file.as_ref().map(|file| file.dependency(""));
     let locked = file.iter().flat_map(|file| {
         let plans = file.lock.as_ref().as_ref().map(|lock| lock.plans.as_slice()).unwrap_or_default();
         plans.iter().filter(|plan| plan.crate_name() == file.crate_name)

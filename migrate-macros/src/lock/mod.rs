@@ -34,6 +34,8 @@ struct Last {
     lock: Arc<Result<Lock, Damage>>,
     /// The plan that has reported the damage; empty where `migrations!` has.
     reporter: Option<String>,
+    /// The plan that has the dependency on the file.
+    dependent: Option<String>,
 }
 
 impl LockFile {
@@ -51,15 +53,20 @@ impl LockFile {
             Some(known) if known.text == text => Arc::clone(&known.lock),
             _ => {
                 let lock = Arc::new(Lock::parse(&text));
-                *last = Some(Last { text, lock: Arc::clone(&lock), reporter: None });
+                *last = Some(Last { text, lock: Arc::clone(&lock), reporter: None, dependent: None });
                 lock
             }
         };
         Some(LockFile { path, crate_name, lock })
     }
 
-    /// What makes Cargo build again when the file changes.
-    pub(crate) fn dependency(&self) -> TokenStream {
+    /// What makes Cargo build again when the file changes: once in a crate, by the first that asks.
+    pub(crate) fn dependency(&self, plan: &str) -> TokenStream {
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = last.as_mut().map(|last| last.dependent.get_or_insert_with(|| plan.to_owned()));
+        if first.is_some_and(|first| first != plan) {
+            return TokenStream::new();
+        }
         let path = self.path.to_string_lossy();
         quote!(
             const _: &[u8] = ::core::include_bytes!(#path);
