@@ -144,9 +144,10 @@ macro_rules! plan {
 /// # The lock file
 ///
 /// Where `migrate.lock` stands beside `Cargo.toml`, or at the place that the environment variable `MIGRATE_LOCK` names
-/// (a relative path starts at the folder of `Cargo.toml`), the plans are held against it too: a released plan is not edited, renamed, or removed
-/// before it is finished, goes through all three stages, and a new one starts at `dual_write`. To go back a stage is
-/// allowed. The file is written by the command `lock`, see `migrate::cli` (feature `cli`), and committed.
+/// (a relative path starts at the folder of `Cargo.toml`), the plans are held against it too: a released plan is not
+/// edited, not renamed, and not removed before it is finished; it goes through all three stages, and a new one starts
+/// at `dual_write`. To go back a stage is allowed. The command `lock` writes the file (feature `cli`, module
+/// `migrate::cli`), and it is committed.
 ///
 /// A plan is known by its name and by the module in which `migrations!` lists it. Several sets in one crate stand in
 /// several modules, and are locked each by itself into one file; a set that was never locked, such as one of tests, is
@@ -172,7 +173,7 @@ macro_rules! migrations {
 #[doc(hidden)]
 pub mod __private {
     pub use migrate_macros::{migrations, plan};
-    pub use migrate_plan::{Locked, Outline, Plan, Planned, Stage, TableOutline};
+    pub use migrate_plan::{Key, Locked, Outline, Plan, Planned, Stage, TableOutline};
     pub use std::sync::OnceLock;
 }
 

@@ -42,7 +42,9 @@ fn expansion(input: TokenStream) -> TokenStream {
         lock::check(file, source).into_iter().for_each(|problem| errors.push(problem));
     }
     match source {
-        Some(source) if errors.is_empty() => expand::planned(&root, &source, file.map(|file| file.dependency())),
+        Some(source) if errors.is_empty() => {
+            expand::planned(&root, &source, file.map(|file| file.dependency(&source.declaration.name.text)))
+        }
         Some(source) => expand::fallback(&root, &source, errors),
         None => errors.into_tokens(),
     }

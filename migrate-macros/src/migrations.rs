@@ -1,5 +1,6 @@
 //! `migrations!`: the plans of a program, each checked under its own path.
 
+use migrate_plan::Key;
 use migrate_plan::lock::LockedPlan;
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
@@ -24,8 +25,8 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
         return quote!({ #errors #root::Migrations::new(&[]) });
     }
     let checks = paths.iter().enumerate().map(|(place, path)| check(&root, place, path));
-    let paths = paths.iter().map(|path| &path.tokens);
-    let dependency = file.as_ref().map(LockFile::dependency);
+    let paths: Vec<_> = paths.iter().map(|path| &path.tokens).collect();
+    let dependency = file.as_ref().map(|file| file.dependency(""));
     let locked = file.iter().flat_map(|file| {
         let plans = file.lock.as_ref().as_ref().map(|lock| lock.plans.as_slice()).unwrap_or_default();
         plans.iter().filter(|plan| plan.crate_name() == file.crate_name)
@@ -34,10 +35,11 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
     let variable = migrate_plan::lock::VARIABLE;
     quote! {{
         const PLANS: &[&#root::Plan] = &[#(&#paths::PLAN),*];
+        const KEYS: &[#root::__private::Key] = &[#(#root::__private::Key::of(&#paths::PLAN)),*];
         const LOCK: &[#root::__private::Locked] = &[#(#locked),*];
         const MODULE: &str = ::core::module_path!();
         #(#checks)*
-        const _: () = #root::Migrations::check_whole(PLANS, MODULE, LOCK);
+        const _: () = #root::Migrations::check_whole(PLANS, KEYS, MODULE, LOCK);
         const _: ::core::option::Option<&str> = ::core::option_env!(#variable);
         #dependency
         #root::Migrations::checked(PLANS, MODULE)
@@ -55,7 +57,7 @@ fn check(root: &Ident, place: usize, path: &PlanPath) -> TokenStream {
         tokens.collect()
     };
     let function = located(quote!(#root::Migrations::check), end);
-    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(PLANS, #place, MODULE, LOCK));
+    let mut arguments = Group::new(Delimiter::Parenthesis, quote!(PLANS, KEYS, #place, MODULE, LOCK));
     arguments.set_span(end);
     quote_spanned!(end=> const _: () = #function #arguments;)
 }
@@ -63,7 +65,8 @@ fn check(root: &Ident, place: usize, path: &PlanPath) -> TokenStream {
 fn bake(root: &Ident, plan: &LockedPlan) -> TokenStream {
     let LockedPlan { name, module, stage, declaration } = plan;
     let (stage, declaration) = (format_ident!("{stage:?}"), declaration.join("\n"));
+    let key = Key::of_name(name);
     quote!(#root::__private::Locked {
-        module: #module, name: #name, stage: #root::Stage::#stage, declaration: #declaration
+        module: #module, name: #name, key: #key, stage: #root::Stage::#stage, declaration: #declaration
     })
 }

@@ -23,7 +23,7 @@ pub mod sync;
 pub mod types;
 
 pub use column::Column;
-pub use migrations::{Locked, Migrations};
+pub use migrations::{Key, Locked, Migrations};
 pub use plan::{Outline, Phase, Plan, Planned, Side, Stage, TableOutline, Text};
 pub use planner::plan;
 pub use step::{Held, Lock, LockMode, Step, StepKind, SyncChange, Work};

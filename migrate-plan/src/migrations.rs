@@ -10,6 +10,7 @@ use crate::plan::Plan;
 
 pub use locked::Locked;
 pub(crate) use locked::crate_of;
+pub use rules::Key;
 
 /// The plans of a program.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl Migrations {
     pub const fn new(plans: &'static [&'static Plan]) -> Migrations {
         let mut place = 0;
         while place < plans.len() {
-            rules::check(plans, place);
+            rules::check(plans, &[], place);
             place += 1;
         }
         Migrations { plans, module: "" }
@@ -47,16 +48,16 @@ impl Migrations {
     /// For the code that `migrations!` makes: all rules about the plan at `place`.
     #[doc(hidden)]
     #[track_caller]
-    pub const fn check(plans: &[&'static Plan], place: usize, module: &str, lock: &[Locked]) {
-        rules::check(plans, place);
-        locked::check(plans, place, module, lock);
+    pub const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, module: &str, lock: &[Locked]) {
+        rules::check(plans, keys, place);
+        locked::check(plans, keys, place, module, lock);
     }
 
     /// For the code that `migrations!` makes: no plan of the lock file is missing that has not finished.
     #[doc(hidden)]
     #[track_caller]
-    pub const fn check_whole(plans: &[&'static Plan], module: &str, lock: &[Locked]) {
-        locked::check_whole(plans, module, lock);
+    pub const fn check_whole(plans: &[&'static Plan], keys: &[Key], module: &str, lock: &[Locked]) {
+        locked::check_whole(plans, keys, module, lock);
     }
 
     /// The plans in their order.

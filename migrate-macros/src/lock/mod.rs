@@ -3,6 +3,7 @@
 mod check;
 
 use std::env;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -33,6 +34,8 @@ struct Last {
     lock: Arc<Result<Lock, Damage>>,
     /// The plan that has reported the damage; empty where `migrations!` has.
     reporter: Option<String>,
+    /// The plan that has the dependency on the file.
+    dependent: Option<String>,
 }
 
 impl LockFile {
@@ -40,22 +43,30 @@ impl LockFile {
     pub(crate) fn read() -> Option<LockFile> {
         let crate_name = env::var("CARGO_CRATE_NAME").ok()?;
         let path = path()?;
-        let bytes = std::fs::read(&path).ok()?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return None,
+            Err(error) => return Some(LockFile { path, crate_name, lock: Arc::new(Err(unreadable(&error))) }),
+        };
         let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
         let lock = match &*last {
             Some(known) if known.text == text => Arc::clone(&known.lock),
             _ => {
                 let lock = Arc::new(Lock::parse(&text));
-                *last = Some(Last { text, lock: Arc::clone(&lock), reporter: None });
+                *last = Some(Last { text, lock: Arc::clone(&lock), reporter: None, dependent: None });
                 lock
             }
         };
         Some(LockFile { path, crate_name, lock })
     }
 
-    /// What makes Cargo build again when the file changes.
-    pub(crate) fn dependency(&self) -> TokenStream {
+    /// What makes Cargo build again when the file changes: once in a crate, by the first that asks.
+    pub(crate) fn dependency(&self, plan: &str) -> TokenStream {
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = last.as_mut().map(|last| last.dependent.get_or_insert_with(|| plan.to_owned()));
+        if first.is_some_and(|first| first != plan) {
+            return TokenStream::new();
+        }
         let path = self.path.to_string_lossy();
         quote!(
             const _: &[u8] = ::core::include_bytes!(#path);
@@ -75,6 +86,12 @@ impl LockFile {
             .help(damage.help);
         Some(problem)
     }
+}
+
+/// A file that is there and cannot be read must not look like none.
+fn unreadable(error: &std::io::Error) -> Damage {
+    let help = "make it a file that the compiler may read, or take it away: without it nothing is checked";
+    Damage { line: 1, text: error.to_string(), problem: "it cannot be read", help }
 }
 
 /// Where the file stands: a relative path of the variable starts at the crate's folder too.

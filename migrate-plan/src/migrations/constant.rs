@@ -1,16 +1,17 @@
 //! What constant expressions lack: texts that are compared, cut and put together.
 
+/// Compared from the end: names that differ often begin alike, and constant evaluation is slow.
 pub(super) const fn equal(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
     }
-    let mut at = 0;
-    while at < a.len() {
+    let mut at = a.len();
+    while at > 0 {
+        at -= 1;
         if a[at] != b[at] {
             return false;
         }
-        at += 1;
     }
     true
 }
@@ -19,7 +20,7 @@ pub(super) const fn equal(a: &str, b: &str) -> bool {
 pub(super) const fn line(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     let mut start = 0;
-    while start < bytes.len() && bytes[start].is_ascii_whitespace() {
+    while start < bytes.len() && matches!(bytes[start], b' ' | b'\t' | b'\r' | b'\n') {
         start += 1;
     }
     if start == bytes.len() {

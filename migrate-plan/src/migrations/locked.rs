@@ -4,6 +4,7 @@
 //! single plan can see: plans that are missing, new plans that start late, and plans of another crate.
 
 use super::constant::{equal, fail, line};
+use super::rules::Key;
 use crate::plan::{Plan, Stage};
 
 /// A plan of the lock file.
@@ -13,6 +14,8 @@ pub struct Locked {
     pub module: &'static str,
     /// The plan's name.
     pub name: &'static str,
+    /// Its [`Key::of_name`].
+    pub key: u64,
     /// The stage of the last build that was locked.
     pub stage: Stage,
     /// The declaration, line by line, without the line of the name.
@@ -21,14 +24,14 @@ pub struct Locked {
 
 /// The rules about the plan at `place`.
 #[track_caller]
-pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, lock: &[Locked]) {
+pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, module: &str, lock: &[Locked]) {
     let plan = plans[place];
-    let Some(set) = set(plans, module, lock) else { return };
+    let Some(set) = set(keys, module, lock) else { return };
     // A plan with errors has no declaration, and nothing more needs to be said of it.
     let Some(declaration) = body(plan) else { return };
     let name = plan.outline().name;
-    let Some(locked) = entry(lock, set, name) else {
-        if let Some(locked) = renamed(plans, lock, set, declaration) {
+    let Some(locked) = entry(lock, set, keys[place].name) else {
+        if let Some(locked) = renamed(keys, lock, set, declaration) {
             fail(&[
                 "the plan `",
                 locked.name,
@@ -66,6 +69,9 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, l
             "\nhelp: release `stage switch;` first",
         ]);
     }
+    if is_same_text(locked.declaration, declaration) {
+        return;
+    }
     let (mut before, mut after) = (locked.declaration, declaration);
     loop {
         let (left, right) = (line(before), line(after));
@@ -97,16 +103,16 @@ pub(super) const fn check(plans: &[&'static Plan], place: usize, module: &str, l
 
 /// No plan is missing that has not finished.
 #[track_caller]
-pub(super) const fn check_whole(plans: &[&'static Plan], module: &str, lock: &[Locked]) {
-    let Some(set) = set(plans, module, lock) else { return };
+pub(super) const fn check_whole(plans: &[&'static Plan], keys: &[Key], module: &str, lock: &[Locked]) {
+    let Some(set) = set(keys, module, lock) else { return };
     let mut place = 0;
     while place < lock.len() {
         let locked = &lock[place];
         place += 1;
-        if !equal(locked.module, set) || matches!(locked.stage, Stage::Contract) || lists(plans, locked.name) {
+        if !equal(locked.module, set) || matches!(locked.stage, Stage::Contract) || lists(keys, locked.key) {
             continue;
         }
-        if is_renamed(plans, lock, set, locked) {
+        if is_renamed(plans, keys, lock, set, locked) {
             continue;
         }
         fail(&[
@@ -124,7 +130,7 @@ pub(super) const fn check_whole(plans: &[&'static Plan], module: &str, lock: &[L
 
 /// The module under which the lock file has these plans: this one, or the one of the same crate that listed one of
 /// them, where the set has moved. `None` for a set that was never locked, such as one of tests.
-const fn set<'a>(plans: &[&'static Plan], module: &'a str, lock: &[Locked]) -> Option<&'a str> {
+const fn set<'a>(keys: &[Key], module: &'a str, lock: &[Locked]) -> Option<&'a str> {
     let mut moved = None;
     let mut place = 0;
     while place < lock.len() {
@@ -132,7 +138,7 @@ const fn set<'a>(plans: &[&'static Plan], module: &'a str, lock: &[Locked]) -> O
         if equal(locked.module, module) {
             return Some(module);
         }
-        if moved.is_none() && equal(crate_of(locked.module), crate_of(module)) && lists(plans, locked.name) {
+        if moved.is_none() && equal(crate_of(locked.module), crate_of(module)) && lists(keys, locked.key) {
             moved = Some(locked.module);
         }
         place += 1;
@@ -150,10 +156,10 @@ pub(crate) const fn crate_of(module: &str) -> &str {
     module.split_at(end).0
 }
 
-const fn entry<'a>(lock: &'a [Locked], set: &str, name: &str) -> Option<&'a Locked> {
+const fn entry<'a>(lock: &'a [Locked], set: &str, key: u64) -> Option<&'a Locked> {
     let mut place = 0;
     while place < lock.len() {
-        if equal(lock[place].module, set) && equal(lock[place].name, name) {
+        if lock[place].key == key && equal(lock[place].module, set) {
             return Some(&lock[place]);
         }
         place += 1;
@@ -161,10 +167,10 @@ const fn entry<'a>(lock: &'a [Locked], set: &str, name: &str) -> Option<&'a Lock
     None
 }
 
-const fn lists(plans: &[&'static Plan], name: &str) -> bool {
+const fn lists(keys: &[Key], key: u64) -> bool {
     let mut place = 0;
-    while place < plans.len() {
-        if equal(plans[place].outline().name, name) {
+    while place < keys.len() {
+        if keys[place].name == key {
             return true;
         }
         place += 1;
@@ -173,13 +179,13 @@ const fn lists(plans: &[&'static Plan], name: &str) -> bool {
 }
 
 /// The locked plan that declares the same, is not finished, and is missing: so a new plan is no new one.
-const fn renamed<'a>(plans: &[&'static Plan], lock: &'a [Locked], set: &str, declaration: &str) -> Option<&'a Locked> {
+const fn renamed<'a>(keys: &[Key], lock: &'a [Locked], set: &str, declaration: &str) -> Option<&'a Locked> {
     let mut place = 0;
     while place < lock.len() {
         let locked = &lock[place];
         if equal(locked.module, set)
             && !matches!(locked.stage, Stage::Contract)
-            && !lists(plans, locked.name)
+            && !lists(keys, locked.key)
             && same_lines(declaration, locked.declaration)
         {
             return Some(locked);
@@ -190,10 +196,10 @@ const fn renamed<'a>(plans: &[&'static Plan], lock: &'a [Locked], set: &str, dec
 }
 
 /// Whether a new plan declares what `locked` does: that is said where the new one is listed.
-const fn is_renamed(plans: &[&'static Plan], lock: &[Locked], set: &str, locked: &Locked) -> bool {
+const fn is_renamed(plans: &[&'static Plan], keys: &[Key], lock: &[Locked], set: &str, locked: &Locked) -> bool {
     let mut place = 0;
     while place < plans.len() {
-        if entry(lock, set, plans[place].outline().name).is_none()
+        if entry(lock, set, keys[place].name).is_none()
             && let Some(declaration) = body(plans[place])
             && same_lines(declaration, locked.declaration)
         {
@@ -214,6 +220,28 @@ const fn same_lines(mut a: &str, mut b: &str) -> bool {
             }
             _ => return false,
         }
+    }
+}
+
+/// Whether the lines are the same but for what they are indented by: in one pass, since this is what nearly all plans
+/// are. What it misses is found line by line.
+const fn is_same_text(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let (mut left, mut right) = (0, 0);
+    let mut starts = true;
+    loop {
+        while starts && right < b.len() && matches!(b[right], b' ' | b'\n') {
+            right += 1;
+        }
+        if left == a.len() || right == b.len() {
+            return left == a.len() && right == b.len();
+        }
+        if a[left] != b[right] {
+            return false;
+        }
+        starts = a[left] == b'\n';
+        left += 1;
+        right += 1;
     }
 }
 

@@ -101,6 +101,7 @@ fn lock(plans: &[&'static Plan]) -> &'static [Locked] {
     let locked = |plan: &&'static Plan| Locked {
         module: "shop",
         name: plan.outline().name,
+        key: Key::of_name(plan.as_ref()),
         stage: plan.outline().stage,
         declaration: plan.outline().declaration.split_once('\n').map_or("", |(_, body)| body),
     };
@@ -112,8 +113,9 @@ fn against(locked: &[&'static Plan], plans: &[&'static Plan], module: &str) -> S
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = std::panic::catch_unwind(|| {
-        (0..plans.len()).for_each(|place| Migrations::check(plans, place, module, lock));
-        Migrations::check_whole(plans, module, lock);
+        let keys: Vec<Key> = plans.iter().map(|plan| Key::of(plan)).collect();
+        (0..plans.len()).for_each(|place| Migrations::check(plans, &keys, place, module, lock));
+        Migrations::check_whole(plans, &keys, module, lock);
     });
     std::panic::set_hook(hook);
     match result {
