@@ -270,12 +270,32 @@ impl<'a> Parser<'a> {
             if self.eat_punct(';').is_some() {
                 return;
             }
+            if self.eat_dollars() {
+                // The body of a function: what ends a statement in it ends none here.
+                while !self.at_end() && !self.eat_dollars() {
+                    self.skip();
+                }
+                continue;
+            }
             let block = self.at_group(Delimiter::Brace);
             self.skip();
             if block {
                 self.eat_punct(';');
                 return;
             }
+        }
+    }
+
+    /// Takes `$$`, where it is next.
+    fn eat_dollars(&mut self) -> bool {
+        let dollar =
+            |cursor: Cursor<'a>| cursor.punct().filter(|(punct, _)| punct.as_char() == '$').map(|(_, rest)| rest);
+        match dollar(self.cursor).and_then(dollar) {
+            Some(rest) => {
+                self.cursor = rest;
+                true
+            }
+            None => false,
         }
     }
 
