@@ -48,6 +48,8 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// - `stage dual_write;` What the code of this build is ready for. At `dual_write` it can use both sides; at
 ///   `switch` it uses the new one, and the old columns are `#[deprecated]`; at `contract` it knows the new one
 ///   only, and the old columns do not exist.
+/// - `extern fn app.f(text, integer) -> bigint immutable strict;` A function of your own or of an extension that
+///   conversions call; `strict` where null gives null. Before the first step it is compared with the database.
 /// - `table schema.name (columns) { changes }` The schema is `public` where none is written. In brackets
 ///   stand other columns that conversions read; the brackets may be left out.
 /// - `old: type => new: type { up …; down …; }` `up` makes the new value from the old one and `down` the
@@ -70,9 +72,10 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// # Expressions
 ///
 /// SQL in Rust's tokens, with PostgreSQL's operators and precedence. Text stands in double quotes:
-/// `currency = "JPY"`. A function without a schema is one of PostgreSQL's own; others are `schema.function(x)`. A
-/// column whose name is no identifier is `col("Total Amount")`. An expression reads the columns of one row and depends
-/// on nothing else: no clock, no random value, no setting of the session, no query.
+/// `currency = "JPY"`. A function without a schema is one of PostgreSQL's own; others are `schema.function(x)`, and
+/// declared. A column whose name is no identifier is `col("Total Amount")`. An expression reads the columns of one row
+/// and depends on nothing else: no clock, no random value, no setting of the session, no query. Its types are resolved
+/// as PostgreSQL does it, and it gives null only for a column that may be null.
 ///
 /// # Errors
 ///

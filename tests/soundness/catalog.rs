@@ -189,8 +189,12 @@ fn the_data_files_are_those_of_the_server() {
             .collect();
         live.sort();
         let ours = of_version(file, version);
-        let missing: Vec<&String> = live.iter().filter(|line| ours.binary_search(line).is_err()).collect();
-        let gone: Vec<&String> = ours.iter().filter(|line| live.binary_search(line).is_err()).collect();
+        // PostgreSQL 15 moved one type to another category and calls the printing of another stable.
+        let changed = |line: &str| version < 15 && (line.starts_with("char ") || line.starts_with("interval "));
+        let only_in = |one: &[String], other: &[String]| -> Vec<String> {
+            one.iter().filter(|line| other.binary_search(line).is_err() && !changed(line)).cloned().collect()
+        };
+        let (missing, gone) = (only_in(&live, &ours), only_in(&ours, &live));
         // A version between those that were read may have what its elders lack.
         let unread = ![14, 15, 18].contains(&version);
         assert!(

@@ -6,6 +6,7 @@ use crate::expansion;
 
 /// A plan whose tokens are put out of order.
 const PLAN: &str = "migrate; #[doc = \"x\"] pub mod p; stage dual_write;
+    extern fn app.cents(text, numeric) -> \"Big Int\".t[] immutable strict;
     table app.orders (id: bigint, currency: text not null default \"EUR\", at: timestamptz(3)) {
         total: numeric(12, 2) not null default 0 => total_cents: bigint not null default -1 {
             up   case when currency = \"JPY\" then total else round(total * 100, -2) end::bigint;

@@ -29,7 +29,10 @@ impl<S: Clone> Inference<'_, S> {
             Operator::Similar(_) => self.pattern(expr, "similar to", "~", a, b),
             Operator::Distinct(_) => {
                 let (left, right) = (self.given(a), self.given(b));
-                self.infix(expr, "=", "is distinct from", (a, left), (b, right));
+                // Beside a bare null PostgreSQL asks `is null`, which every type answers.
+                if !a.is_null() && !b.is_null() {
+                    self.infix(expr, "=", "is distinct from", (a, left), (b, right));
+                }
                 named("boolean")
             }
         }

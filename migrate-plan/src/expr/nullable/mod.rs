@@ -1,84 +1,14 @@
 //! Which part of an expression can be null.
 
-use super::catalog::Volatility;
-use super::infer::Typing;
-use super::{Expr, IsTest, Kind, Negated, Operator};
+mod guards;
+mod lists;
+
+use crate::expr::catalog::Volatility;
+use crate::expr::infer::Typing;
+use crate::expr::{Expr, Kind, Operator};
 use crate::types::Category;
-
-/// Strict functions that give null for some arguments that are not null (`null results` of the test
-/// `soundness` finds what is missing here).
-const NULL_OF_VALUES: [&str; 49] = [
-    "area",
-    "array_dims",
-    "array_length",
-    "array_lower",
-    "array_ndims",
-    "array_upper",
-    "box_intersect",
-    "close_lseg",
-    "close_pb",
-    "close_ps",
-    "close_sb",
-    "date_part",
-    "enum_first",
-    "extract",
-    "json_array_element",
-    "json_array_element_text",
-    "json_extract_path",
-    "json_extract_path_text",
-    "json_object_field",
-    "json_object_field_text",
-    "jsonb_array_element",
-    "jsonb_array_element_text",
-    "jsonb_extract_path",
-    "jsonb_extract_path_text",
-    "jsonb_object_field",
-    "jsonb_object_field_text",
-    "jsonb_path_exists",
-    "jsonb_path_exists_opr",
-    "jsonb_path_match",
-    "jsonb_path_match_opr",
-    "jsonb_path_query_array",
-    "jsonb_path_query_first",
-    "line_interpt",
-    "lower",
-    "lseg_interpt",
-    "min_scale",
-    "path_add",
-    "path_inter",
-    "phraseto_tsquery",
-    "regexp_match",
-    "regexp_substr",
-    "scale",
-    "substring",
-    "time",
-    "timetz",
-    "trim_array",
-    "upper",
-    "uuid_extract_timestamp",
-    "uuid_extract_version",
-];
-
-/// Functions that are never null, whatever they are given.
-const NEVER_NULL: [&str; 10] = [
-    "array_append",
-    "array_prepend",
-    "concat",
-    "json_build_array",
-    "json_build_object",
-    "jsonb_build_array",
-    "jsonb_build_object",
-    "num_nonnulls",
-    "num_nulls",
-    "quote_nullable",
-];
-
-/// Functions that are null where their first argument is, and never otherwise.
-const NULL_OF_FIRST: [&str; 6] =
-    ["array_positions", "array_remove", "array_replace", "array_to_string", "concat_ws", "format"];
-
-/// Operators that give null where a key, an element or a path is missing.
-const NULL_OPERATORS: [&str; 4] = ["->", "->>", "#>", "#>>"];
+use guards::{failed, held};
+use lists::{NEVER_NULL, NULL_OF_FIRST, NULL_OF_VALUES, NULL_OPERATORS};
 
 /// Why a node can be null.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -229,7 +159,7 @@ impl<'a> Nulls<'_, 'a> {
     fn call<S>(
         &mut self,
         expr: &'a Expr<S>,
-        function: &super::Function,
+        function: &crate::expr::Function,
         arguments: &'a [Expr<S>],
     ) -> Option<Nullable<'a, S>> {
         let name = function.name.as_str();
@@ -243,7 +173,7 @@ impl<'a> Nulls<'_, 'a> {
                 Some(Nullable { expr, cause: Cause::Declared(format!("{schema}.{name}")) })
             };
         }
-        if !super::is_function(name) {
+        if !crate::expr::is_function(name) {
             return None;
         }
         match name {
@@ -262,6 +192,10 @@ impl<'a> Nulls<'_, 'a> {
             _ if NEVER_NULL.contains(&name) => None,
             _ if NULL_OF_FIRST.contains(&name) => arguments.first().and_then(|first| self.of(first)),
             "lower" | "upper" | "substring" if self.is_text(expr, name, arguments) => self.any(arguments),
+            // `int8(x)` is a cast.
+            "bool" | "int2" | "int4" | "int8" | "float4" | "float8" | "numeric" if self.is_json(arguments) => {
+                Some(Nullable { expr, cause: Cause::Values("a cast of JSON's `null`".to_owned()) })
+            }
             // What depends on the session or the catalog is refused elsewhere, and may find nothing.
             _ if NULL_OF_VALUES.contains(&name)
                 || !self.typing.is_strict(expr)
@@ -272,6 +206,11 @@ impl<'a> Nulls<'_, 'a> {
             }
             _ => self.any(arguments),
         }
+    }
+
+    fn is_json<S>(&self, arguments: &[Expr<S>]) -> bool {
+        let first = arguments.first().and_then(|first| self.typing.ty(first));
+        first.is_some_and(|ty| ty.category() == Category::Json)
     }
 
     /// Whether it is the form for texts, which is null for null alone; a pattern may not be found.
@@ -287,74 +226,6 @@ impl<'a> Nulls<'_, 'a> {
             text && arguments
                 .first()
                 .is_none_or(|first| self.typing.ty(first).is_none_or(|ty| ty.category() != Category::Range))
-        }
-    }
-}
-
-/// The columns that are not null where the condition holds.
-fn held<'a, S>(condition: &'a Expr<S>, shown: &mut Vec<&'a str>) {
-    match &condition.kind {
-        Kind::Is(x, IsTest::Null, Negated::Yes) => strictly(x, shown),
-        Kind::Is(x, IsTest::True | IsTest::False, Negated::No) => strictly(x, shown),
-        Kind::Not(x) => match &x.kind {
-            Kind::Is(x, IsTest::Null, Negated::No) => strictly(x, shown),
-            Kind::Is(..) | Kind::Binary(_, Operator::And | Operator::Or | Operator::Distinct(_), _) => {}
-            _ => strictly(x, shown),
-        },
-        Kind::Binary(a, Operator::And, b) => {
-            held(a, shown);
-            held(b, shown);
-        }
-        Kind::Binary(_, Operator::Or, _) => {}
-        _ => strictly(condition, shown),
-    }
-}
-
-/// The columns that are not null where the condition does not hold.
-fn failed<'a, S>(condition: &'a Expr<S>, shown: &mut Vec<&'a str>) {
-    match &condition.kind {
-        Kind::Is(x, IsTest::Null, Negated::No) => {
-            if let Kind::Column(name) = &x.kind {
-                shown.push(name);
-            }
-        }
-        Kind::Binary(a, Operator::Or, b) => {
-            failed(a, shown);
-            failed(b, shown);
-        }
-        _ => {}
-    }
-}
-
-/// The columns whose null would make the whole null.
-fn strictly<'a, S>(expr: &'a Expr<S>, shown: &mut Vec<&'a str>) {
-    match &expr.kind {
-        Kind::Column(name) => shown.push(name),
-        Kind::Binary(a, Operator::Symbol(symbol), b) if symbol != "||" => {
-            strictly(a, shown);
-            strictly(b, shown);
-        }
-        Kind::Binary(a, Operator::Like(_) | Operator::ILike(_) | Operator::Similar(_), b) => {
-            strictly(a, shown);
-            strictly(b, shown);
-        }
-        Kind::In(x, ..) | Kind::Between(x, ..) | Kind::Cast(x, _) | Kind::Prefix(_, x) => strictly(x, shown),
-        _ => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::expr::catalog;
-
-    #[test]
-    fn every_name_in_the_lists_is_a_function() {
-        for name in NULL_OF_VALUES.iter().chain(&NEVER_NULL).chain(&NULL_OF_FIRST) {
-            assert!(catalog::has_function(name), "{name}");
-        }
-        for symbol in NULL_OPERATORS {
-            assert!(!catalog::infix(symbol).is_empty(), "{symbol}");
         }
     }
 }
