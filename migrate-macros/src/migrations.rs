@@ -2,7 +2,7 @@
 
 use migrate_plan::Key;
 use migrate_plan::lock::LockedPlan;
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::buffer::TokenBuffer;
 
@@ -64,9 +64,10 @@ fn check(root: &Ident, place: usize, path: &PlanPath) -> TokenStream {
 
 fn bake(root: &Ident, plan: &LockedPlan) -> TokenStream {
     let LockedPlan { name, module, stage, declaration } = plan;
+    let digest = Literal::u64_unsuffixed(migrate_plan::lock::digest(declaration.iter().map(String::as_str)));
     let (stage, declaration) = (format_ident!("{stage:?}"), declaration.join("\n"));
     let key = Key::of_name(name);
     quote!(#root::__private::Locked {
-        module: #module, name: #name, key: #key, stage: #root::Stage::#stage, declaration: #declaration
+        module: #module, name: #name, key: #key, stage: #root::Stage::#stage, digest: #digest, declaration: #declaration
     })
 }

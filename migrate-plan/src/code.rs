@@ -28,7 +28,7 @@ pub(crate) fn decode(outline: &Outline, data: &'static str) -> Option<Planned> {
     let mut reader = Reader { rest: data };
     let (functions, tables) = (Code::read(&mut reader)?, Code::read(&mut reader)?);
     let steps = Code::read(&mut reader)?;
-    let Outline { name, stage, declaration, tables: _ } = *outline;
+    let Outline { name, stage, declaration, digest: _, tables: _ } = *outline;
     let plan = Planned { name: name.into(), stage, declaration: declaration.into(), functions, tables, steps };
     reader.rest.is_empty().then_some(plan)
 }
@@ -290,7 +290,7 @@ mod tests {
 
     fn read(data: &str) -> Option<Planned> {
         let declaration = Box::leak(planned().declaration.into_owned().into_boxed_str());
-        let outline = Outline { name: "both", stage: Stage::Switch, declaration, tables: &[] };
+        let outline = Outline { name: "both", stage: Stage::Switch, declaration, digest: 0, tables: &[] };
         decode(&outline, Box::leak(data.to_owned().into_boxed_str()))
     }
 

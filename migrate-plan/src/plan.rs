@@ -71,6 +71,8 @@ pub struct Outline {
     pub stage: Stage,
     /// The declaration in a form of its own; see [`Planned::declaration`].
     pub declaration: &'static str,
+    /// The [`digest`](crate::lock::digest) of the declaration: constant expressions are slow readers.
+    pub digest: u64,
     /// The tables it changes.
     pub tables: &'static [TableOutline],
 }

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use migrate_plan::plan::{Planned, Table};
-use migrate_plan::{Stage, code};
+use migrate_plan::{Stage, code, lock};
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
 
@@ -11,6 +11,7 @@ use quote::quote;
 pub(super) fn plan(root: &Ident, plan: &Planned) -> TokenStream {
     let name = &*plan.name;
     let declaration = raw(&plan.declaration);
+    let digest = Literal::u64_unsuffixed(lock::digest(lock::present_lines(&plan.declaration)));
     let stage = match plan.stage {
         Stage::DualWrite => quote!(DualWrite),
         Stage::Switch => quote!(Switch),
@@ -21,7 +22,7 @@ pub(super) fn plan(root: &Ident, plan: &Planned) -> TokenStream {
     quote! {{
         use #root::__private::*;
         static PLANNED: OnceLock<Planned> = OnceLock::new();
-        Plan::new(Outline { name: #name, stage: Stage::#stage, declaration: #declaration, tables: &[#(#tables),*] }, #data, &PLANNED)
+        Plan::new(Outline { name: #name, stage: Stage::#stage, declaration: #declaration, digest: #digest, tables: &[#(#tables),*] }, #data, &PLANNED)
     }}
 }
 

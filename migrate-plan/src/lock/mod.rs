@@ -43,6 +43,12 @@ pub struct LockedPlan {
     pub declaration: Vec<String>,
 }
 
+/// Tells declarations apart by their lines, as [`present_lines`] gives them: FNV-1a, 64 bits (Fowler, Noll, Vo).
+pub fn digest<'a>(lines: impl IntoIterator<Item = &'a str>) -> u64 {
+    let bytes = lines.into_iter().flat_map(|line| line.bytes().chain([b'\n']));
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3))
+}
+
 impl LockedPlan {
     /// What locking `plan` writes.
     pub fn of(plan: &Plan, module: &str) -> LockedPlan {

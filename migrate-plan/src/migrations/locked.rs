@@ -18,6 +18,8 @@ pub struct Locked {
     pub key: u64,
     /// The stage of the last build that was locked.
     pub stage: Stage,
+    /// The [`digest`](crate::lock::digest) of its declaration.
+    pub digest: u64,
     /// The declaration, line by line, without the line of the name.
     pub declaration: &'static str,
 }
@@ -31,7 +33,7 @@ pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, m
     let Some(declaration) = body(plan) else { return };
     let name = plan.outline().name;
     let Some(locked) = entry(lock, set, keys[place].name) else {
-        if let Some(locked) = renamed(keys, lock, set, declaration) {
+        if let Some(locked) = renamed(keys, lock, set, plan.outline().digest) {
             fail(&[
                 "the plan `",
                 locked.name,
@@ -69,7 +71,7 @@ pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, m
             "\nhelp: release `stage switch;` first",
         ]);
     }
-    if is_same_text(locked.declaration, declaration) {
+    if locked.digest == plan.outline().digest {
         return;
     }
     let (mut before, mut after) = (locked.declaration, declaration);
@@ -179,14 +181,14 @@ const fn lists(keys: &[Key], key: u64) -> bool {
 }
 
 /// The locked plan that declares the same, is not finished, and is missing: so a new plan is no new one.
-const fn renamed<'a>(keys: &[Key], lock: &'a [Locked], set: &str, declaration: &str) -> Option<&'a Locked> {
+const fn renamed<'a>(keys: &[Key], lock: &'a [Locked], set: &str, digest: u64) -> Option<&'a Locked> {
     let mut place = 0;
     while place < lock.len() {
         let locked = &lock[place];
         if equal(locked.module, set)
             && !matches!(locked.stage, Stage::Contract)
             && !lists(keys, locked.key)
-            && same_lines(declaration, locked.declaration)
+            && locked.digest == digest
         {
             return Some(locked);
         }
@@ -200,49 +202,14 @@ const fn is_renamed(plans: &[&'static Plan], keys: &[Key], lock: &[Locked], set:
     let mut place = 0;
     while place < plans.len() {
         if entry(lock, set, keys[place].name).is_none()
-            && let Some(declaration) = body(plans[place])
-            && same_lines(declaration, locked.declaration)
+            && body(plans[place]).is_some()
+            && locked.digest == plans[place].outline().digest
         {
             return true;
         }
         place += 1;
     }
     false
-}
-
-const fn same_lines(mut a: &str, mut b: &str) -> bool {
-    loop {
-        match (line(a), line(b)) {
-            (None, None) => return true,
-            (Some((left, rest)), Some((right, other))) if equal(left, right) => {
-                a = rest;
-                b = other;
-            }
-            _ => return false,
-        }
-    }
-}
-
-/// Whether the lines are the same but for what they are indented by: in one pass, since this is what nearly all plans
-/// are. What it misses is found line by line.
-const fn is_same_text(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let (mut left, mut right) = (0, 0);
-    let mut starts = true;
-    loop {
-        while starts && right < b.len() && matches!(b[right], b' ' | b'\n') {
-            right += 1;
-        }
-        if left == a.len() || right == b.len() {
-            return left == a.len() && right == b.len();
-        }
-        if a[left] != b[right] {
-            return false;
-        }
-        starts = a[left] == b'\n';
-        left += 1;
-        right += 1;
-    }
 }
 
 /// The declaration without the line of the name.

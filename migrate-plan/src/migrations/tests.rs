@@ -23,7 +23,8 @@ fn staged(
         reads: Box::leak(reads.into()),
         changes: Box::leak(Box::new([(old, new)])),
     };
-    let outline = Outline { name, stage, declaration, tables: Box::leak(Box::new([table])) };
+    let digest = crate::lock::digest(crate::lock::present_lines(declaration));
+    let outline = Outline { name, stage, declaration, digest, tables: Box::leak(Box::new([table])) };
     Box::leak(Box::new(Plan::new(outline, "", Box::leak(Box::default()))))
 }
 
@@ -103,6 +104,7 @@ fn lock(plans: &[&'static Plan]) -> &'static [Locked] {
         name: plan.outline().name,
         key: Key::of_name(plan.as_ref()),
         stage: plan.outline().stage,
+        digest: plan.outline().digest,
         declaration: plan.outline().declaration.split_once('\n').map_or("", |(_, body)| body),
     };
     plans.iter().map(locked).collect::<Vec<_>>().leak()
