@@ -158,7 +158,7 @@ fn what_is_judged_lossless_comes_back_to_the_last_bit() {
     let mut rng = Rng::with_seed(server::seed());
     let (mut lossless, mut partial, mut examples, mut values) = (0, 0, 0, 0);
     let mut tried = 0;
-    while lossless + partial < 150 * server::scale() {
+    while lossless + partial < 500 * crate::scale() {
         tried += 1;
         let (old, given) = random_type(&mut rng);
         let (new, _) = random_type(&mut rng);
@@ -405,7 +405,7 @@ fn what_is_shown_to_come_back_does_and_a_value_that_is_named_does_not() {
     let (_database, mut client) = server::fresh();
     let mut rng = Rng::with_seed(server::seed());
     let (mut shown, mut broken, mut open) = (0, 0, 0);
-    while shown + broken < 200 * server::scale() {
+    while shown + broken < 550 * crate::scale() {
         let change = match rng.u8(..6) {
             0..=2 => arithmetic(&mut rng),
             3 => of_texts(&mut rng),

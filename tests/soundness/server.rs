@@ -11,11 +11,6 @@ pub(crate) fn fresh() -> (ScratchDatabase, Client) {
     (database, client)
 }
 
-/// How many times the small size a random test is to be.
-pub(crate) fn scale() -> usize {
-    std::env::var("MIGRATE_TEST_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
-}
-
 /// Where a random test begins; another one with `MIGRATE_TEST_SEED`.
 pub(crate) fn seed() -> u64 {
     std::env::var("MIGRATE_TEST_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(7)

@@ -56,7 +56,10 @@ impl Reason {
                 "take the text apart: `make_date(substr(x, 1, 4)::integer, substr(x, 6, 2)::integer, …)`, or declare a \
                  function of your own: `extern fn app.f(text) -> date immutable;`"
             }
-            Reason::AnyType => "join texts with `||` and `coalesce(x, \"\")`, and cast what is no text: `x::text`",
+            Reason::AnyType => {
+                "join texts with `||` and `coalesce(x, \"\")`; or put it into a function of your own that is immutable, \
+                 and declare that before the tables: `extern fn app.f(…) -> type immutable;`"
+            }
             Reason::Rows => "take one element, as `x[1]`, or keep the array",
             Reason::Format => "put the text together from `extract(…)` and `lpad(…)`, or cast to a type and back",
             Reason::Aggregate | Reason::Window => "use the columns of one row",
