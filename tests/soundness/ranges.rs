@@ -301,7 +301,7 @@ fn every_value_lies_in_the_range_and_what_is_said_to_fit_does() {
         Some((field.ty.clone(), field.extent()))
     };
     let mut tally = Tally::default();
-    for _ in 0..1_000 * crate::scale() {
+    for _ in 0..1_050 * crate::scale() {
         let depth = maker.rng.u32(1..4);
         let numeric = maker.rng.u8(..3) > 0;
         let expr = if numeric { maker.number(depth) } else { maker.text(depth) };
