@@ -67,7 +67,7 @@ fn random_type(rng: &mut Rng) -> (Type, Vec<String>) {
     let modifiers = match name {
         "numeric" if rng.u8(..4) > 0 => {
             let precision = rng.i32(1..20);
-            vec![precision, rng.i32(-2..=precision)]
+            vec![precision, rng.i32(server::least_scale()..=precision)]
         }
         "character varying" if rng.u8(..4) > 0 => vec![rng.i32(1..45)],
         "character" => vec![rng.i32(1..45)],

@@ -1,5 +1,7 @@
 //! The server that all tests of this binary ask.
 
+use std::sync::OnceLock;
+
 use migrate::testing::{ScratchDatabase, ScratchServer};
 use postgres::{Client, SimpleQueryMessage};
 
@@ -9,6 +11,16 @@ pub(crate) fn fresh() -> (ScratchDatabase, Client) {
     let database = server.database().expect("a fresh database");
     let client = database.connect().expect("a connection");
     (database, client)
+}
+
+/// The least scale that a `numeric` may have: negative ones came with PostgreSQL 15.
+pub(crate) fn least_scale() -> i32 {
+    static LEAST: OnceLock<i32> = OnceLock::new();
+    *LEAST.get_or_init(|| {
+        let (_database, mut client) = fresh();
+        let row = client.query_one("SELECT current_setting('server_version_num')::integer", &[]).expect("a version");
+        if row.get::<_, i32>(0) >= 150_000 { -2 } else { 0 }
+    })
 }
 
 /// Where a random test begins; another one with `MIGRATE_TEST_SEED`.
