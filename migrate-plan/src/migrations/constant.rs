@@ -35,25 +35,29 @@ pub(super) const fn line(text: &str) -> Option<(&str, &str)> {
     Some((line.trim_ascii_end(), rest))
 }
 
-/// Panics with these texts, one after the other: a constant expression has no other formatting.
+/// Panics with a text in which `{0}`, `{1}` … stand for the arguments: a constant expression has no other formatting.
 #[track_caller]
-pub(super) const fn fail(parts: &[&str]) -> ! {
+pub(super) const fn fail(template: &str, arguments: &[&str]) -> ! {
     const MOST: usize = 4096;
+    let template = template.as_bytes();
     let mut message = [b' '; MOST];
-    let mut length = 0;
-    let mut part = 0;
-    while part < parts.len() {
-        let bytes = parts[part].as_bytes();
-        // A text that does not fit is left out whole: half a character would be none.
-        if length + bytes.len() <= MOST {
+    let (mut length, mut from) = (0, 0);
+    while from < template.len() && length < MOST {
+        if template[from] == b'{' {
+            let argument = arguments[(template[from + 1] - b'0') as usize].as_bytes();
+            // An argument that does not fit is left out whole: half a character would be none.
             let mut at = 0;
-            while at < bytes.len() {
-                message[length] = bytes[at];
+            while at < argument.len() && length + argument.len() - at <= MOST {
+                message[length] = argument[at];
                 length += 1;
                 at += 1;
             }
+            from += 3;
+        } else {
+            message[length] = template[from];
+            length += 1;
+            from += 1;
         }
-        part += 1;
     }
     let (message, _) = message.split_at(length);
     match std::str::from_utf8(message) {

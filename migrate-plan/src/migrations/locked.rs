@@ -34,42 +34,33 @@ pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, m
     let name = plan.outline().name;
     let Some(locked) = entry(lock, set, keys[place].name) else {
         if let Some(locked) = renamed(keys, lock, set, plan.outline().digest) {
-            fail(&[
-                "the plan `",
-                locked.name,
-                "` is released and was renamed to `",
-                name,
-                "`",
-                "\n\nnote: a plan's name is its identity in the database: under another name it would start anew, beside \
-                 what is there already",
-                "\nhelp: give it its name back: `mod ",
-                locked.name,
-                ";`",
-            ]);
+            fail(
+                "the plan `{0}` is released and was renamed to `{1}`\n\n\
+                 note: a plan's name is its identity in the database: under another name it would start anew, beside \
+                 what is there already\n\
+                 help: give it its name back: `mod {0};`",
+                &[locked.name, name],
+            );
         }
         if !matches!(plan.outline().stage, Stage::DualWrite) {
-            fail(&[
-                "the plan `",
-                name,
-                "` is new and starts at stage `",
-                plan.outline().stage.as_str(),
-                "`",
-                "\n\nnote: `migrate.lock` does not know it: no build has run yet that can use both sides",
-                "\nhelp: release it at `stage dual_write;` first. If it is released already, the lock file was not \
+            fail(
+                "the plan `{0}` is new and starts at stage `{1}`\n\n\
+                 note: `migrate.lock` does not know it: no build has run yet that can use both sides\n\
+                 help: release it at `stage dual_write;` first. If it is released already, the lock file was not \
                  committed with it: run the command `lock` in that release and commit what it writes",
-            ]);
+                &[name, plan.outline().stage.as_str()],
+            );
         }
         return;
     };
     if matches!(locked.stage, Stage::DualWrite) && matches!(plan.outline().stage, Stage::Contract) {
-        fail(&[
-            "the plan `",
-            name,
-            "` skips the stage `switch`",
-            "\n\nnote: `migrate.lock` has it at stage `dual_write`: its builds still write the old side, which a build \
-             at `contract` takes away from them",
-            "\nhelp: release `stage switch;` first",
-        ]);
+        fail(
+            "the plan `{0}` skips the stage `switch`\n\n\
+             note: `migrate.lock` has it at stage `dual_write`: its builds still write the old side, which a build at \
+             `contract` takes away from them\n\
+             help: release `stage switch;` first",
+            &[name],
+        );
     }
     if locked.digest == plan.outline().digest {
         return;
@@ -90,16 +81,13 @@ pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, m
             (Some((old, _)), None) => (old, "nothing"),
             (None, Some((new, _))) => ("nothing", new),
         };
-        fail(&[
-            "the plan `",
-            name,
-            "` is released and was edited",
-            "\n\nnote: `migrate.lock` has: ",
-            old,
-            "\nnote: the plan now says: ",
-            new,
-            "\nhelp: put it back, and make the change in a new plan",
-        ]);
+        fail(
+            "the plan `{0}` is released and was edited\n\n\
+             note: `migrate.lock` has: {1}\n\
+             note: the plan now says: {2}\n\
+             help: put it back, and make the change in a new plan",
+            &[name, old, new],
+        );
     }
 }
 
@@ -117,16 +105,14 @@ pub(super) const fn check_whole(plans: &[&'static Plan], keys: &[Key], module: &
         if is_renamed(plans, keys, lock, set, locked) {
             continue;
         }
-        fail(&[
-            "the plan `",
-            locked.name,
-            "` is not finished and was removed",
-            "\n\nnote: `migrate.lock` has it at stage `",
-            locked.stage.as_str(),
-            "`: its columns and triggers are in the database, and nobody would take them away",
-            "\nhelp: list it in `migrations!` until a build at `stage contract` is released and locked. To give it up, \
+        fail(
+            "the plan `{0}` is not finished and was removed\n\n\
+             note: `migrate.lock` has it at stage `{1}`: its columns and triggers are in the database, and nobody \
+             would take them away\n\
+             help: list it in `migrations!` until a build at `stage contract` is released and locked. To give it up, \
              revert it on every database, and then delete its block in `migrate.lock`",
-        ]);
+            &[locked.name, locked.stage.as_str()],
+        );
     }
 }
 

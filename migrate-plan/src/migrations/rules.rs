@@ -107,14 +107,14 @@ const fn check_name(plans: &[&'static Plan], keys: &[Key], place: usize) {
         }
         if equal(plans[earlier].outline().name, plan.outline().name) {
             if equal(plans[earlier].outline().declaration, plan.outline().declaration) {
-                fail(&["the plan `", name, "` stands twice"]);
+                fail("the plan `{0}` stands twice", &[name]);
             }
-            fail(&[
-                "two plans are named `",
-                name,
-                "`\n\nnote: a plan's name is its identity in the database: the second one would be taken for the first",
-                "\nhelp: give the second one a name of its own",
-            ]);
+            fail(
+                "two plans are named `{0}`\n\n\
+                 note: a plan's name is its identity in the database: the second one would be taken for the first\n\
+                 help: give the second one a name of its own",
+                &[name],
+            );
         }
         earlier += 1;
     }
@@ -135,53 +135,24 @@ const fn check_old(plans: &[&'static Plan], place: usize, table: &TableOutline, 
             is_made = true;
         }
         if !is_made && let Some((_, first)) = find(plans[earlier], table, old, Side::Old) {
-            fail(&[
-                "the plans `",
-                other,
-                "` and `",
-                name,
-                "` both replace the column `",
-                old,
-                "` of `",
-                schema,
-                ".",
-                at,
-                "`\n\nnote: two plans would keep one column equal to two others, and the first to end drops it",
-                "\nhelp: let `",
-                name,
-                "` replace `",
-                first,
-                "`, which `",
-                other,
-                "` makes of it",
-            ]);
+            fail(
+                "the plans `{0}` and `{1}` both replace the column `{2}` of `{3}.{4}`\n\n\
+                 note: two plans would keep one column equal to two others, and the first to end drops it\n\
+                 help: let `{1}` replace `{5}`, which `{0}` makes of it",
+                &[other, name, old, schema, at, first],
+            );
         }
     }
     let mut later = place + 1;
     while later < plans.len() {
         if adds(plans[later], table, old) && !builds_on(plans, later, place, table, old) {
             let other = plans[later].outline().name;
-            fail(&[
-                "the plan `",
-                name,
-                "` replaces the column `",
-                old,
-                "` of `",
-                schema,
-                ".",
-                at,
-                "` and must come after `",
-                other,
-                "`, which adds it",
-                "\n\nnote: plans start in the order in which they stand: `",
-                name,
-                "` would find no such column",
-                "\nhelp: put `",
-                other,
-                "` before `",
-                name,
-                "`",
-            ]);
+            fail(
+                "the plan `{0}` replaces the column `{1}` of `{2}.{3}` and must come after `{4}`, which adds it\n\n\
+                 note: plans start in the order in which they stand: `{0}` would find no such column\n\
+                 help: put `{4}` before `{0}`",
+                &[name, old, schema, at, other],
+            );
         }
         later += 1;
     }
@@ -199,24 +170,12 @@ const fn check_new(plans: &[&'static Plan], place: usize, table: &TableOutline, 
             return;
         }
         if adds(plans[earlier], table, new) {
-            fail(&[
-                "the plans `",
-                plans[earlier].outline().name,
-                "` and `",
-                name,
-                "` both add the column `",
-                new,
-                "` to `",
-                schema,
-                ".",
-                at,
-                "`\n\nnote: `",
-                name,
-                "` would find a column of this name that is not its own",
-                "\nhelp: give the column that `",
-                name,
-                "` makes another name",
-            ]);
+            fail(
+                "the plans `{0}` and `{1}` both add the column `{2}` to `{3}.{4}`\n\n\
+                 note: `{1}` would find a column of this name that is not its own\n\
+                 help: give the column that `{1}` makes another name",
+                &[plans[earlier].outline().name, name, new, schema, at],
+            );
         }
     }
 }
@@ -236,29 +195,13 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &TableOutline,
             && let Some((_, new)) = find(plans[earlier], table, column, Side::Old)
         {
             let other = plans[earlier].outline().name;
-            fail(&[
-                "the plan `",
-                name,
-                "` reads the column `",
-                column,
-                "` of `",
-                schema,
-                ".",
-                at,
-                "`, which the plan `",
-                other,
-                "` drops",
-                "\n\nnote: `",
-                other,
-                "` stands before it and is at stage `contract`",
-                "\nhelp: read `",
-                new,
-                "` instead, or keep `",
-                other,
-                "` at stage `switch` until `",
-                name,
-                "` is finished and left out of `migrations!`",
-            ]);
+            fail(
+                "the plan `{0}` reads the column `{1}` of `{2}.{3}`, which the plan `{4}` drops\n\n\
+                 note: `{4}` stands before it and is at stage `contract`\n\
+                 help: read `{5}` instead, or keep `{4}` at stage `switch` until `{0}` is finished and left out of \
+                 `migrations!`",
+                &[name, column, schema, at, other, new],
+            );
         }
     }
     let mut later = place + 1;
@@ -267,56 +210,23 @@ const fn check_read(plans: &[&'static Plan], place: usize, table: &TableOutline,
         let other = plans[later].outline().name;
         if let Some((_, new)) = find(plans[later], table, column, Side::Old) {
             if drops(plans[later]) && !drops(plans[place]) && !was_there {
-                fail(&[
-                    "the plan `",
-                    other,
-                    "` drops the column `",
-                    column,
-                    "` of `",
-                    schema,
-                    ".",
-                    at,
-                    "`, which the plan `",
-                    name,
-                    "` still reads",
-                    "\n\nnote: `",
-                    other,
-                    "` is at stage `contract`, and `",
-                    name,
-                    "` at stage `",
-                    plans[place].outline().stage.as_str(),
-                    "`: its sync could convert no row any more",
-                    "\nhelp: bring `",
-                    name,
-                    "` to stage `contract` first, or let it read `",
-                    new,
-                    "`",
-                ]);
+                fail(
+                    "the plan `{0}` drops the column `{1}` of `{2}.{3}`, which the plan `{4}` still reads\n\n\
+                     note: `{0}` is at stage `contract`, and `{4}` at stage `{5}`: its sync could convert no row any \
+                     more\n\
+                     help: bring `{4}` to stage `contract` first, or let it read `{6}`",
+                    &[other, column, schema, at, name, plans[place].outline().stage.as_str(), new],
+                );
             }
             was_there = true;
         }
         if !was_there && adds(plans[later], table, column) && !is_added_before(plans, place, table, column) {
-            fail(&[
-                "the plan `",
-                name,
-                "` reads the column `",
-                column,
-                "` of `",
-                schema,
-                ".",
-                at,
-                "` and must come after `",
-                other,
-                "`, which adds it",
-                "\n\nnote: plans start in the order in which they stand: `",
-                name,
-                "` would find no such column",
-                "\nhelp: put `",
-                other,
-                "` before `",
-                name,
-                "`",
-            ]);
+            fail(
+                "the plan `{0}` reads the column `{1}` of `{2}.{3}` and must come after `{4}`, which adds it\n\n\
+                 note: plans start in the order in which they stand: `{0}` would find no such column\n\
+                 help: put `{4}` before `{0}`",
+                &[name, column, schema, at, other],
+            );
         }
         later += 1;
     }
