@@ -34,7 +34,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
     let locked = locked.map(|plan| bake(&root, plan));
     let variable = migrate_plan::lock::VARIABLE;
     quote! {{
-        const PLANS: &[&#root::Plan] = &[#(&#paths::PLAN),*];
+        static PLANS: &[&#root::Plan] = &[#(&#paths::PLAN),*];
         const KEYS: &[#root::__private::Key] = &[#(#root::__private::Key::of(&#paths::PLAN)),*];
         const LOCK: &[#root::__private::Locked] = &[#(#locked),*];
         const MODULE: &str = ::core::module_path!();
