@@ -24,6 +24,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
         let errors = errors.into_tokens();
         return quote!({ #errors #root::Migrations::new(&[]) });
     }
+    let count = paths.len();
     let checks = paths.iter().enumerate().map(|(place, path)| check(&root, place, path));
     let paths: Vec<_> = paths.iter().map(|path| &path.tokens).collect();
     let dependency = file.as_ref().map(|file| file.dependency(""));
@@ -35,7 +36,7 @@ pub(crate) fn migrations(input: TokenStream) -> TokenStream {
     let variable = migrate_plan::lock::VARIABLE;
     quote! {{
         static PLANS: &[&#root::Plan] = &[#(&#paths::PLAN),*];
-        const KEYS: &[#root::__private::Key] = &[#(#root::__private::Key::of(&#paths::PLAN)),*];
+        const KEYS: &[#root::__private::Key] = &#root::__private::Key::of_all::<#count>(PLANS);
         const LOCK: &[#root::__private::Locked] = &[#(#locked),*];
         const MODULE: &str = ::core::module_path!();
         #(#checks)*

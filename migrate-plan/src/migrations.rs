@@ -1,6 +1,7 @@
 //! An ordered set of plans, and what must hold between them.
 
 mod constant;
+mod key;
 mod locked;
 mod rules;
 #[cfg(test)]
@@ -8,9 +9,9 @@ mod tests;
 
 use crate::plan::Plan;
 
+pub use key::Key;
 pub use locked::Locked;
 pub(crate) use locked::crate_of;
-pub use rules::Key;
 
 /// The plans of a program.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ impl Migrations {
     pub const fn new(plans: &'static [&'static Plan]) -> Migrations {
         let mut place = 0;
         while place < plans.len() {
-            rules::check(plans, &[], place);
+            rules::check(plans, place);
             place += 1;
         }
         Migrations { plans, module: "" }
@@ -49,7 +50,10 @@ impl Migrations {
     #[doc(hidden)]
     #[track_caller]
     pub const fn check(plans: &[&'static Plan], keys: &[Key], place: usize, module: &str, lock: &[Locked]) {
-        rules::check(plans, keys, place);
+        // Nothing can be held against a plan that shares neither name nor table.
+        if !keys[place].is_alone {
+            rules::check(plans, place);
+        }
         locked::check(plans, keys, place, module, lock);
     }
 

@@ -4,7 +4,7 @@
 //! single plan can see: plans that are missing, new plans that start late, and plans of another crate.
 
 use super::constant::{equal, fail, line};
-use super::rules::Key;
+use super::key::Key;
 use crate::plan::{Plan, Stage};
 
 /// A plan of the lock file.

@@ -3,56 +3,17 @@
 use super::constant::{equal, fail};
 use crate::plan::{Plan, Side, Stage, TableOutline};
 
-/// What tells most plans apart at once, without a look at their names.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    pub(super) name: u64,
-    /// A bit for each table.
-    tables: u64,
-}
-
-impl Key {
-    /// The key of a plan.
-    pub const fn of(plan: &'static Plan) -> Key {
-        let outline = plan.outline();
-        let mut tables = 0;
-        let mut t = 0;
-        while t < outline.tables.len() {
-            tables |= 1 << (hash(outline.tables[t].name) % 64);
-            t += 1;
-        }
-        Key { name: hash(outline.name), tables }
-    }
-
-    /// The key of a plan's name.
-    pub const fn of_name(name: &str) -> u64 {
-        hash(name)
-    }
-}
-
-/// FNV-1a, 64 bits (Fowler, Noll, Vo).
-const fn hash(text: &str) -> u64 {
-    let bytes = text.as_bytes();
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut at = 0;
-    while at < bytes.len() {
-        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0000_0100_0000_01b3);
-        at += 1;
-    }
-    hash ^ (hash >> 32)
-}
-
-/// All rules about the plan at `place`. Without keys every plan is looked at.
+/// All rules about the plan at `place`.
 #[track_caller]
-pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize) {
-    check_name(plans, keys, place);
+pub(super) const fn check(plans: &[&'static Plan], place: usize) {
+    check_name(plans, place);
     let tables = plans[place].outline().tables;
     let mut t = 0;
     while t < tables.len() {
         let table = &tables[t];
         t += 1;
         // Most tables are changed by one plan, and then there is nothing to hold against it.
-        if !is_shared(plans, keys, place, table) {
+        if !is_shared(plans, place, table) {
             continue;
         }
         let mut c = 0;
@@ -71,13 +32,9 @@ pub(super) const fn check(plans: &[&'static Plan], keys: &[Key], place: usize) {
 }
 
 /// Whether another plan changes the table too.
-const fn is_shared(plans: &[&'static Plan], keys: &[Key], place: usize, table: &TableOutline) -> bool {
+const fn is_shared(plans: &[&'static Plan], place: usize, table: &TableOutline) -> bool {
     let mut other = 0;
     while other < plans.len() {
-        if !keys.is_empty() && keys[other].tables & keys[place].tables == 0 {
-            other += 1;
-            continue;
-        }
         let tables = plans[other].outline().tables;
         let mut t = 0;
         while other != place && t < tables.len() {
@@ -96,15 +53,11 @@ const fn is_same(a: &TableOutline, b: &TableOutline) -> bool {
 }
 
 #[track_caller]
-const fn check_name(plans: &[&'static Plan], keys: &[Key], place: usize) {
+const fn check_name(plans: &[&'static Plan], place: usize) {
     let plan = plans[place];
     let name = plan.outline().name;
     let mut earlier = 0;
     while earlier < place {
-        if !keys.is_empty() && keys[earlier].name != keys[place].name {
-            earlier += 1;
-            continue;
-        }
         if equal(plans[earlier].outline().name, plan.outline().name) {
             if equal(plans[earlier].outline().declaration, plan.outline().declaration) {
                 fail("the plan `{0}` stands twice", &[name]);

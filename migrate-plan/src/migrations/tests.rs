@@ -110,12 +110,41 @@ fn lock(plans: &[&'static Plan]) -> &'static [Locked] {
     plans.iter().map(locked).collect::<Vec<_>>().leak()
 }
 
+/// The keys of at most three plans.
+fn keys(plans: &[&'static Plan]) -> Vec<Key> {
+    match plans.len() {
+        0 => Vec::new(),
+        1 => Key::of_all::<1>(plans).to_vec(),
+        2 => Key::of_all::<2>(plans).to_vec(),
+        _ => Key::of_all::<3>(plans).to_vec(),
+    }
+}
+
+#[test]
+fn a_plan_is_alone_that_shares_neither_name_nor_table() {
+    let alone = |plans: &[&'static Plan]| keys(plans).iter().map(|key| key.is_alone).collect::<Vec<_>>();
+    let other = {
+        let table = TableOutline { schema: "public", name: "u", reads: &[], changes: &[("x", "y")] };
+        let outline = Outline {
+            name: "other",
+            stage: Stage::DualWrite,
+            declaration: "",
+            digest: 0,
+            tables: Box::leak(Box::new([table])),
+        };
+        Box::leak(Box::new(Plan::new(outline, "", Box::leak(Box::default()))))
+    };
+    assert_eq!(alone(&[plan("a", "x", "y"), other]), [true, true]);
+    assert_eq!(alone(&[plan("a", "x", "y"), other, plan("b", "u", "v")]), [false, true, false]);
+    assert_eq!(alone(&[other, other]), [false, false]);
+}
+
 fn against(locked: &[&'static Plan], plans: &[&'static Plan], module: &str) -> String {
     let lock = lock(locked);
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let result = std::panic::catch_unwind(|| {
-        let keys: Vec<Key> = plans.iter().map(|plan| Key::of(plan)).collect();
+        let keys = keys(plans);
         (0..plans.len()).for_each(|place| Migrations::check(plans, &keys, place, module, lock));
         Migrations::check_whole(plans, &keys, module, lock);
     });
