@@ -6,14 +6,14 @@
 use std::fmt::Write;
 
 use crate::ident::{own, sync_function};
-use crate::plan::{Phase, Planned, Side, Table};
+use crate::plan::{Bounded, Phase, Planned, Routine, Side, Table};
 use crate::step::{Held, Lock, Step, SyncChange, Work};
 use crate::sync::{self, Standing};
 
 /// Markdown that lists what the runner will do. The sync is shown as it is when no other plan is in
 /// flight on the same table.
 pub fn runbook(plan: &Planned) -> String {
-    let mut page = String::new();
+    let mut page = before(plan);
     let mut numbered = (1..).zip(&plan.steps).peekable();
     for phase in Phase::ALL {
         let _ = write!(page, "# Phase `{phase}`\n\n");
@@ -22,6 +22,25 @@ pub fn runbook(plan: &Planned) -> String {
         }
     }
     page
+}
+
+/// What the runner looks at before it does anything, where the plan says so itself.
+fn before(plan: &Planned) -> String {
+    let mut page = String::new();
+    for table in &plan.tables {
+        for Bounded { column, bound, .. } in &table.bounds {
+            let _ = writeln!(
+                page,
+                "* In every row of `{}`: `{column} {bound}`. The keys of others are reported, and nothing begins.",
+                table.shown()
+            );
+        }
+    }
+    for Routine { schema, name, arguments, result, strict } in &plan.functions {
+        let strict = if *strict { " and strict" } else { "" };
+        let _ = writeln!(page, "* `{schema}.{name}({})` gives `{result}`, immutable{strict}.", arguments.join(", "));
+    }
+    if page.is_empty() { page } else { format!("# Before the first step\n\n{page}\n") }
 }
 
 fn one_step(page: &mut String, plan: &Planned, number: usize, step: &Step) {

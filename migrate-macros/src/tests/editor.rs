@@ -219,3 +219,20 @@ fn the_page_is_a_runbook() {
     }
     assert!(!page.contains("RAISE EXCEPTION"), "no body of the sync: {page}");
 }
+
+#[test]
+fn the_page_says_what_is_looked_at_before_the_first_step() {
+    let plan = "pub mod change; stage dual_write;
+        extern fn app.slug(text) -> text immutable strict;
+        table orders (id: bigint) {
+            total: numeric(12, 2) not null between 0 and 1_000 => total_cents: integer not null {
+                up round(total * 100)::integer; down total_cents / 100.0;
+            }
+            title: text => slug: text { up app.slug(title); down slug; lossy \"capitals go\"; }
+        }";
+    let page = migrate_plan::runbook::runbook(&migrate_plan::plan(&read(plan).expect("a sound plan")));
+    let expected = "# Before the first step\n\n\
+        * In every row of `public.orders`: `total between 0 and 1000`. The keys of others are reported, and nothing begins.\n\
+        * `app.slug(text)` gives `text`, immutable and strict.\n\n# Phase `expand`\n";
+    assert!(page.starts_with(expected), "{page}");
+}

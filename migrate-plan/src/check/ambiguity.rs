@@ -3,23 +3,28 @@
 
 use super::Problem;
 use crate::declaration::{Change, Column, Table};
-use crate::expr::{Expr, Known, substitute};
+use crate::expr::{Expr, Known, Signature, substitute};
 
 /// A nullable new column: a new writer that stores null and an old writer that knows nothing of the
-/// column look alike, so what the omitted old column stands for must map to null.
-pub(super) fn omitted_or_null<S: Clone>(change: &Change<S>, problems: &mut Vec<Problem<S>>) {
+/// column look alike, so what the omitted old column stands for must map to null. Answers whether it has said
+/// that `up` does not keep null.
+pub(super) fn omitted_or_null<S: Clone>(
+    change: &Change<S>,
+    functions: &[Signature],
+    problems: &mut Vec<Problem<S>>,
+) -> bool {
     let (old, new) = (&change.old, &change.new);
     if new.not_null || !both_or_neither(change) {
-        return;
+        return false;
     }
     // An old column that is not null and has no default is always given by old writers.
     let omitted = match value_of_default(old) {
         Some(value) => value,
-        None if old.not_null => return,
+        None if old.not_null => return false,
         None => Known::Null,
     };
-    if up_of(change, &omitted) == Known::Null {
-        return;
+    if up_of(change, &omitted, functions) == Known::Null {
+        return false;
     }
     let what = match omitted {
         Known::Null => format!("null in `{}`", old.name.text),
@@ -36,18 +41,24 @@ pub(super) fn omitted_or_null<S: Clone>(change: &Change<S>, problems: &mut Vec<P
         )
         .help(format!("declare `{}: {} not null`, or write an `up` that maps {what} to null", new.name.text, new.ty)),
     );
+    omitted == Known::Null
 }
 
 /// A null of the new side, carried to the old side and back, is null again: a row that moves to another
-/// partition is inserted with both columns, and must come out as it was. Answers whether it has said that
-/// the old column cannot hold a null.
-pub(super) fn null_that_comes_back<S: Clone>(change: &Change<S>, problems: &mut Vec<Problem<S>>) -> bool {
+/// partition is inserted with both columns, and must come out as it was. `up_is_told` says whether it has been
+/// reported that `up` does not keep null. Answers whether it has said that the old column cannot hold a null.
+pub(super) fn null_that_comes_back<S: Clone>(
+    change: &Change<S>,
+    functions: &[Signature],
+    up_is_told: bool,
+    problems: &mut Vec<Problem<S>>,
+) -> bool {
     let (old, new) = (&change.old, &change.new);
     if new.not_null || !both_or_neither(change) {
         return false;
     }
     let down = match &change.down {
-        Some(down) => substitute(down, &new.name.text, &Known::Null),
+        Some(down) => substitute(down, &new.name.text, &Known::Null, functions),
         None => Known::Null,
     };
     if down == Known::Null && old.not_null {
@@ -64,7 +75,9 @@ pub(super) fn null_that_comes_back<S: Clone>(change: &Change<S>, problems: &mut 
         );
         return true;
     }
-    if up_of(change, &down) != Known::Null {
+    // That `up` does not keep null is said once.
+    let told = up_is_told && down == Known::Null;
+    if !told && up_of(change, &down, functions) != Known::Null {
         let span = change.down.as_ref().map_or_else(|| new.name.span.clone(), |down| down.span.clone());
         problems.push(
             Problem::new(
@@ -116,12 +129,12 @@ fn both_or_neither<S>(change: &Change<S>) -> bool {
 
 fn value_of_default<S>(column: &Column<S>) -> Option<Known> {
     let default: &Expr<S> = column.default.as_ref()?;
-    if default.is_null() { None } else { Some(substitute(default, "", &Known::Nothing)) }
+    if default.is_null() { None } else { Some(substitute(default, "", &Known::Nothing, &[])) }
 }
 
-fn up_of<S>(change: &Change<S>, value: &Known) -> Known {
+fn up_of<S>(change: &Change<S>, value: &Known, functions: &[Signature]) -> Known {
     match &change.up {
-        Some(up) => substitute(up, &change.old.name.text, value),
+        Some(up) => substitute(up, &change.old.name.text, value, functions),
         None => value.clone(),
     }
 }

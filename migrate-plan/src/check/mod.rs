@@ -79,8 +79,8 @@ pub fn check<S: Clone>(declaration: &Declaration<S>) -> Vec<Problem<S>> {
             expressions::default_of_old(&change.old, functions, &mut problems);
             expressions::default_of_new(&change.new, functions, &mut problems);
             hazards::incomparable(change, &mut problems);
-            ambiguity::omitted_or_null(change, &mut problems);
-            let down_is_told = ambiguity::null_that_comes_back(change, &mut problems);
+            let up_is_told = ambiguity::omitted_or_null(change, &signatures, &mut problems);
+            let down_is_told = ambiguity::null_that_comes_back(change, &signatures, up_is_told, &mut problems);
             nulls::copied(change, &mut problems);
             // What is wrong already may not be what is meant.
             for (direction, typing) in [(Direction::Up, up), (Direction::Down, down.filter(|_| !down_is_told))] {

@@ -1,6 +1,6 @@
 //! What becomes of an expression when a column is known: enough to show that null stays null.
 
-use super::{Expr, IsTest, Kind, Negated, Operator};
+use super::{Expr, IsTest, Kind, Negated, Operator, Signature};
 
 /// What is known of a value without running it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +31,9 @@ fn takes_null(name: &str) -> bool {
     rows.is_empty() || !rows.iter().all(|row| row.strict)
 }
 
-/// The value of `expr` where column `column` is `value`.
-pub fn substitute<S>(expr: &Expr<S>, column: &str, value: &Known) -> Known {
-    let of = |inner: &Expr<S>| substitute(inner, column, value);
+/// The value of `expr` where column `column` is `value`. `functions` are those that the plan declares.
+pub fn substitute<S>(expr: &Expr<S>, column: &str, value: &Known, functions: &[Signature]) -> Known {
+    let of = |inner: &Expr<S>| substitute(inner, column, value, functions);
     match &expr.kind {
         Kind::Null => Known::Null,
         Kind::Boolean(_) | Kind::Number(_) | Kind::Text(_) | Kind::Typed(..) => Known::Constant(constant(expr)),
@@ -69,7 +69,20 @@ pub fn substitute<S>(expr: &Expr<S>, column: &str, value: &Known) -> Known {
             let known: Vec<Known> = arguments.iter().map(of).collect();
             call(&function.name, &known)
         }
-        Kind::Call(..) => Known::Nothing,
+        Kind::Call(function, arguments) => {
+            let same = |declared: &&Signature| {
+                Some(&declared.schema) == function.schema.as_ref()
+                    && declared.name == function.name
+                    && declared.arguments.len() == arguments.len()
+            };
+            let mut meant = functions.iter().filter(same).peekable();
+            let strict = meant.peek().is_some() && meant.all(|declared| declared.strict);
+            if strict && arguments.iter().any(|argument| of(argument) == Known::Null) {
+                Known::Null
+            } else {
+                Known::Nothing
+            }
+        }
         // What is left is strict in each of its operands.
         _ => {
             if expr.children().into_iter().any(|child| of(child) == Known::Null) {

@@ -1,0 +1,17 @@
+migrate::plan! {
+    pub mod change;
+
+    stage dual_write;
+
+    extern fn app.slug(text) -> text immutable;
+
+    table pages (id: bigint) {
+        title: text => slug: text {
+            up   app.slug(title);
+            down slug;
+            lossy "capitals go";
+        }
+    }
+}
+
+fn main() {}
