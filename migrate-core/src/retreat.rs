@@ -89,14 +89,3 @@ fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) 
         None => Ok(()),
     }
 }
-
-/// Ends a hold.
-pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
-    state::ensure(client)?;
-    let changed =
-        client.execute("UPDATE migrate.plan SET held_at = NULL WHERE name = $1", &[&name]).doing("releasing a plan")?;
-    if changed == 0 {
-        return Err(Error::NotStarted { plan: name.to_owned() });
-    }
-    state::record(client, &Entry { plan: name, event: "released", step: None, statements: &[] })
-}
