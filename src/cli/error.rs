@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::{fmt, io};
 
 use migrate_plan::lock::{Damage, Refusal};
+use postgres::error::SqlState;
 use serde_json::json;
 
 /// Why a command failed.
@@ -31,6 +32,41 @@ pub enum Error {
         /// What the operating system says.
         source: io::Error,
     },
+    /// No database is named.
+    NoDatabase,
+    /// The connection string is not one.
+    Url {
+        /// What is wrong with it, without any part of it that may be a secret.
+        why: String,
+    },
+    /// The connection string asks for what needs TLS.
+    Tls {
+        /// What it asks for.
+        asked: String,
+    },
+    /// The server did not let us in.
+    Connect {
+        /// Database, host, port and user.
+        target: String,
+        /// What it says.
+        source: postgres::Error,
+    },
+    /// The program has no such plan.
+    UnknownPlan {
+        /// The plan asked for.
+        plan: String,
+        /// The plans that it has.
+        known: Vec<String>,
+    },
+    /// What was asked for can hurt, and nobody has said that it is meant.
+    Unconfirmed {
+        /// The plan.
+        plan: String,
+        /// What speaks against it.
+        why: String,
+    },
+    /// The runner could not do it.
+    Run(crate::Error),
     /// What was done could not be said.
     Output(io::Error),
 }
@@ -41,7 +77,24 @@ impl From<clap::Error> for Error {
     }
 }
 
+impl From<crate::Error> for Error {
+    fn from(error: crate::Error) -> Error {
+        Error::Run(error)
+    }
+}
+
 impl Error {
+    /// Whether it is an answer: what was asked for is not allowed, and nothing was done.
+    fn is_refusal(&self) -> bool {
+        use crate::Error as Run;
+        matches!(
+            self,
+            Error::Refused(_)
+                | Error::Unconfirmed { .. }
+                | Error::Run(Run::NotRevertible { .. } | Run::NotReady { .. } | Run::NotHoldable { .. })
+        )
+    }
+
     pub(super) fn file(file: &Path, action: &'static str, source: io::Error) -> Error {
         Error::File { file: file.to_owned(), action, source }
     }
@@ -63,7 +116,7 @@ impl Error {
             other if json => println!("{}", json!({ "error": other.to_string() })),
             other => eprintln!("error: {other}"),
         }
-        ExitCode::from(if matches!(self, Error::Refused(_)) { 1 } else { 2 })
+        ExitCode::from(if self.is_refusal() { 1 } else { 2 })
     }
 }
 
@@ -82,6 +135,38 @@ impl fmt::Display for Error {
                 write!(f, "{} is damaged: {damage}\nhelp: {}", file.display(), damage.help)
             }
             Error::File { file, action, source } => write!(f, "cannot {action} {}: {source}", file.display()),
+            Error::NoDatabase => f.write_str("no database is named\nhelp: set DATABASE_URL, or give `--database-url`"),
+            Error::Url { why } => {
+                write!(
+                    f,
+                    "the database's address cannot be read: {why}\nhelp: postgres://user:password@host:5432/database"
+                )
+            }
+            Error::Tls { asked } => write!(
+                f,
+                "the database's address has {asked}, and TLS is not built in yet\n\
+                 help: use `sslmode=disable` through a tunnel or a local socket"
+            ),
+            Error::Connect { target, source } => {
+                write!(f, "cannot connect to {target}: ")?;
+                said(f, source)
+            }
+            Error::UnknownPlan { plan, known } => {
+                write!(f, "this program has no plan `{plan}`\nhelp: its plans are {}", known.join(", "))
+            }
+            Error::Unconfirmed { plan, why } => write!(
+                f,
+                "reverting `{plan}` drops its new columns, and {why}\n  nothing was changed\n\
+                 help: first `revert {plan} --to dual_write`, and let every process follow; then `revert {plan} --yes`"
+            ),
+            Error::Run(error) => {
+                write!(f, "{error}")?;
+                if matches!(error, crate::Error::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+                {
+                    f.write_str("\nhelp: connect as the role that runs the migrations")?;
+                }
+                Ok(())
+            }
             Error::Output(source) => write!(f, "cannot write the answer: {source}"),
         }
     }
@@ -92,8 +177,29 @@ impl std::error::Error for Error {
         match self {
             Error::File { source, .. } | Error::Output(source) => Some(source),
             Error::Damaged { damage, .. } => Some(damage),
+            Error::Connect { source, .. } => Some(source),
+            Error::Run(error) => Some(error),
             Error::Usage(usage) => Some(usage),
-            Error::Refused(_) => None,
+            Error::Refused(_)
+            | Error::NoDatabase
+            | Error::Url { .. }
+            | Error::Tls { .. }
+            | Error::UnknownPlan { .. }
+            | Error::Unconfirmed { .. } => None,
         }
     }
+}
+
+/// The server's message, or every cause where it did not answer.
+fn said(f: &mut fmt::Formatter<'_>, error: &postgres::Error) -> fmt::Result {
+    if let Some(error) = error.as_db_error() {
+        return write!(f, "{} {}", error.code().code(), error.message());
+    }
+    write!(f, "{error}")?;
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        write!(f, ": {inner}")?;
+        cause = inner.source();
+    }
+    Ok(())
 }

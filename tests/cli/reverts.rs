@@ -1,0 +1,55 @@
+//! `revert`.
+
+use crate::program::Program;
+
+/// Whether the new column is there.
+fn has_number(shop: &Program) -> bool {
+    let sql = "SELECT EXISTS (SELECT FROM pg_attribute \
+               WHERE attrelid = 'orders'::regclass AND attname = 'number' AND NOT attisdropped)";
+    shop.client().query_one(sql, &[]).expect("an answer").get(0)
+}
+
+#[test]
+fn a_revert_brings_the_old_shape_back_and_holds_it() {
+    let shop = Program::new();
+    let _ = shop.ask(&["up"]);
+    let said = shop.run(&["revert", "orders_number", "--why", "too slow"]);
+    assert_eq!((said.code, said.out.as_str()), (0, "orders_number: reverted, and held until it is released\n"));
+    assert!(!has_number(&shop));
+    assert!(shop.run(&["history"]).out.ends_with(": too slow\n"));
+    assert_eq!(shop.run(&["up"]).code, 1, "it is held");
+    assert_eq!(shop.run(&["release", "orders_number"]).code, 0);
+    assert_eq!(shop.run(&["up"]).code, 0);
+    assert!(has_number(&shop));
+}
+
+#[test]
+fn columns_that_may_be_in_use_are_not_dropped_without_a_word() {
+    let shop = Program::new();
+    let _ = shop.ask(&["up", "--plan", "orders_number", "--to", "switch"]);
+    let said = shop.run(&["revert", "orders_number"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.error.contains("drops its new columns, and the new side is the one in use"), "{said:?}");
+    assert!(has_number(&shop), "nothing was changed");
+
+    let answer = shop.ask(&["revert", "orders_number", "--to", "dual_write"]);
+    assert_eq!((&answer["reverted_to"], &answer["held"]), (&"dual_write".into(), &true.into()));
+    assert_eq!(shop.ask(&["status"])["plans"][0]["side"], "old");
+
+    let said = shop.at("switch", &["revert", "orders_number"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.error.contains("this build is at stage switch"), "{said:?}");
+    let said = shop.at("switch", &["revert", "orders_number", "--yes", "--json"]);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert_eq!(said.json()["reverted_to"], serde_json::Value::Null);
+    assert!(!has_number(&shop));
+}
+
+#[test]
+fn what_is_dropped_cannot_be_reverted() {
+    let shop = Program::new();
+    assert_eq!(shop.at("contract", &["up", "--soak", "0"]).code, 0);
+    let said = shop.at("contract", &["revert", "orders_number", "--yes"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.error.contains("`orders_number` cannot be reverted: it is finished"), "{said:?}");
+}
