@@ -5,43 +5,52 @@ use postgres::Client;
 
 use crate::database::Doing;
 use crate::error::Error;
-use crate::state::{self, Entry, Status};
+use crate::state::{self, Entry, PlanRow, Status};
 
 /// Lets no run go further with a plan than it has come. It asks for no leader: a run at work goes no further either.
 /// Answers the phase it is held at, as [`Position`](crate::Position) counts them; an earlier hold stays.
 pub(crate) fn hold(client: &mut Client, name: &str) -> Result<Option<Phase>, Error> {
-    let not_started = || Error::NotStarted { plan: name.to_owned() };
-    if !state::exists(client)? {
-        return Err(not_started());
-    }
-    let mut transaction = client.transaction().doing("holding a plan")?;
-    // A revert or a release that commits now is seen, and a later one waits.
-    transaction.execute("SELECT FROM migrate.plan WHERE name = $1 FOR UPDATE", &[&name]).doing("holding a plan")?;
-    let row = state::by_name(&mut transaction, name)?.ok_or_else(not_started)?;
-    let here = match row.status {
-        Status::Finished => {
-            return Err(Error::NotHoldable { plan: row.name, why: "it is finished".to_owned() });
+    loop {
+        let row = if state::exists(client)? { state::by_name(client, name)? } else { None };
+        let row = row.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
+        let here = match row.status {
+            Status::Finished => {
+                return Err(Error::NotHoldable { plan: row.name, why: "it is finished".to_owned() });
+            }
+            Status::Reverted => None,
+            Status::Running => state::reached(&state::steps(client, row.id)?),
+        };
+        let at = row.held_at.map_or(here, |before| before.min(here));
+        if set(client, &row, at)? {
+            return Ok(at);
         }
-        Status::Reverted => None,
-        Status::Running => state::reached(&state::steps(&mut transaction, row.id)?),
-    };
-    let at = row.held_at.map_or(here, |before| before.min(here));
-    let word = at.map_or("none", Phase::as_str);
-    transaction
-        .execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &word])
+    }
+}
+
+/// Writes a hold; not where another operator's word has come in between. It is one statement: a runner at work may hold
+/// a table while it waits for the plan's row, so the row is never kept from one round trip to the next.
+fn set(client: &mut Client, plan: &PlanRow, at: Option<Phase>) -> Result<bool, Error> {
+    let before = plan.held_at.map(word);
+    let written = client
+        .execute(
+            "WITH held AS ( \
+                 UPDATE migrate.plan SET held_at = $2 \
+                 WHERE id = $1 AND held_at IS NOT DISTINCT FROM $3 AND status <> 'finished' RETURNING name) \
+             INSERT INTO migrate.history (plan, event) SELECT name, $4 FROM held",
+            &[&plan.id, &word(at), &before, &event(at)],
+        )
         .doing("holding a plan")?;
-    state::record(&mut transaction, &held(&row.name, at).entry())?;
-    transaction.commit().doing("holding a plan")?;
-    Ok(at)
+    Ok(written > 0)
 }
 
 /// Lets a plan go on to `phase` at most, as an operator orders it.
-pub(crate) fn move_to(client: &mut Client, plan: &state::PlanRow, phase: Phase) -> Result<(), Error> {
+pub(crate) fn move_to(client: &mut Client, plan: &PlanRow, phase: Phase) -> Result<(), Error> {
     let mut transaction = client.transaction().doing("ending a hold")?;
     transaction
         .execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&plan.id, &phase.as_str()])
         .doing("ending a hold")?;
-    state::record(&mut transaction, &held(&plan.name, Some(phase)).entry())?;
+    let event = event(Some(phase));
+    state::record(&mut transaction, &Entry { plan: &plan.name, event: &event, step: None, statements: &[] })?;
     transaction.commit().doing("ending a hold")?;
     Ok(())
 }
@@ -64,19 +73,12 @@ pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// The last phase allowed, as the state has it.
+fn word(at: Option<Phase>) -> &'static str {
+    at.map_or("none", Phase::as_str)
+}
+
 /// A hold as the history tells it.
-struct Held<'a> {
-    plan: &'a str,
-    event: String,
-}
-
-fn held(plan: &str, at: Option<Phase>) -> Held<'_> {
-    let event = at.map_or_else(|| "held before its first step".to_owned(), |phase| format!("held at {phase}"));
-    Held { plan, event }
-}
-
-impl Held<'_> {
-    fn entry(&self) -> Entry<'_> {
-        Entry { plan: self.plan, event: &self.event, step: None, statements: &[] }
-    }
+fn event(at: Option<Phase>) -> String {
+    at.map_or_else(|| "held before its first step".to_owned(), |phase| format!("held at {phase}"))
 }

@@ -36,6 +36,10 @@ pub(crate) struct Decision {
 }
 
 impl Decision {
+    fn is_said(&self) -> bool {
+        self.by.is_some() || self.reason.is_some()
+    }
+
     fn settings(&self) -> [(String, String); 2] {
         let text = |value: &Option<String>| value.clone().unwrap_or_default();
         [("migrate.decided_by".to_owned(), text(&self.by)), ("migrate.reason".to_owned(), text(&self.reason))]
@@ -51,6 +55,9 @@ pub(crate) fn with_session<T>(
     require_no_transaction(client)?;
     with_settings(client, |client| {
         require_usable(client)?;
+        if !decision.is_said() {
+            return work(client);
+        }
         set(client, &decision.settings())?;
         let outcome = work(client);
         let ended = set(client, &Decision::default().settings());

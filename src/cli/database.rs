@@ -74,7 +74,8 @@ fn config(url: &str) -> Result<Config, Error> {
 
 /// What the parser says, where nothing of it can be of a password.
 fn malformed(url: &str, error: &postgres::Error) -> Error {
-    let is_secret = url.contains("password") || url.matches('@').count() > 1;
+    let is_url = url.starts_with("postgres://") || url.starts_with("postgresql://");
+    let is_secret = url.contains("password") || url.matches('@').count() > usize::from(is_url);
     let why = error.source().filter(|_| !is_secret).map_or_else(
         || "a special character in its user or password is written as `%` with two digits".to_owned(),
         ToString::to_string,

@@ -106,7 +106,7 @@ impl Error {
                 print!("{usage}");
                 return ExitCode::SUCCESS;
             }
-            Error::Usage(usage) => eprint!("{usage}"),
+            Error::Usage(_) => eprint!("{self}"),
             Error::Refused(refusals) if json => {
                 let refused = refusals.iter().map(|refusal| {
                     json!({ "plan": refusal.plan(), "message": refusal.to_string(), "note": refusal.note(), "help": refusal.help() })
@@ -123,7 +123,7 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(usage) => write!(f, "{usage}"),
+            Error::Usage(usage) => f.write_str(&without_credentials(&usage.to_string())),
             Error::Refused(refusals) => {
                 for (place, refusal) in refusals.iter().enumerate() {
                     let between = if place == 0 { "" } else { "\nerror: " };
@@ -188,6 +188,22 @@ impl std::error::Error for Error {
             | Error::Unconfirmed { .. } => None,
         }
     }
+}
+
+/// An address that stands where none belongs is shown without user and password.
+fn without_credentials(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let address = part.split([' ', '\n']).next().unwrap_or_default();
+        let rest = address.rfind('@').map_or(part, |at| &part[at..]);
+        shown.push_str("://");
+        if rest.len() < part.len() {
+            shown.push('…');
+        }
+        shown.push_str(rest);
+    }
+    shown
 }
 
 /// The server's message, or every cause where it did not answer.

@@ -46,9 +46,14 @@ impl History {
 fn sentence(entry: &HistoryEntry) -> String {
     let HistoryEntry { at, plan, event, role, application, .. } = entry;
     let step = entry.step.as_ref().map_or_else(String::new, |step| format!(" `{step}`"));
-    let by = entry.decided_by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-    let reason = entry.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"));
+    let by = entry.decided_by.as_ref().map_or_else(String::new, |by| format!(" by {}", in_one_line(by)));
+    let reason = entry.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", in_one_line(reason)));
     format!("{at}  {plan}  {event}{step}{by} (role {role}, {application}){reason}")
+}
+
+/// What an operator has typed stays on the line of its entry.
+fn in_one_line(text: &str) -> String {
+    text.split(char::is_control).collect::<Vec<_>>().join(" ")
 }
 
 fn object(entry: &HistoryEntry) -> Value {

@@ -12,7 +12,8 @@ pub(super) fn say(context: &mut Context<'_>, report: &Report) -> Result<(), Erro
         let answer = json!({ "complete": report.is_complete(), "plans": plans, "unknown": report.unknown });
         return context.line(&answer.to_string());
     }
-    context.line(report.to_string().trim_end())
+    let text = report.to_string();
+    context.line(if text.is_empty() { "this program has no plans" } else { text.trim_end() })
 }
 
 fn plan(plan: &PlanReport) -> Value {

@@ -65,12 +65,16 @@ fn an_address_that_cannot_be_read_gives_no_secret_away() {
         "host=localhost password='hunt er2",
         "postgres://localhost/shop?password=hunt&er2=1",
         "postgres://anna:hunter2@/shop",
+        "anna:hunter2@localhost/shop?sslmode=prefer",
     ] {
         let said = status(url);
         assert_eq!(said.code, 2, "{said:?}");
         assert!(said.error.starts_with("error: the database's address cannot be read: "), "{url}: {said:?}");
         assert!(!said.error.contains("er2"), "{url}: {said:?}");
     }
+    let said = run("dual_write", None, &["status", "postgres://anna:hunt@er2@localhost/shop"]);
+    assert_eq!(said.code, 2, "{said:?}");
+    assert!(said.error.contains("unexpected argument 'postgres://…@localhost/shop'"), "{said:?}");
     let said = status("postgres://localhost/shop?schema=public");
     assert!(said.error.contains("unknown option `schema`"), "{said:?}");
 }
