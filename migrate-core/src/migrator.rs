@@ -127,7 +127,7 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// As [`revert`](Migrator::revert).
+    /// As [`revert`](Migrator::revert); [`Error::NotRevertible`] too where the plan has not come to the end of `phase`.
     pub fn revert_to(&self, client: &mut Client, plan: impl AsRef<str>, phase: Phase) -> Result<(), Error> {
         self.leading(client, |client| retreat::retreat(self, client, plan.as_ref(), Some(phase)))
     }

@@ -53,3 +53,44 @@ fn what_is_dropped_cannot_be_reverted() {
     assert_eq!(said.code, 1, "{said:?}");
     assert!(said.error.contains("`orders_number` cannot be reverted: it is finished"), "{said:?}");
 }
+
+#[test]
+fn a_plan_is_not_taken_back_to_where_it_has_not_been() {
+    let shop = Program::new();
+    let _ = shop.ask(&["up"]);
+    let _ = shop.ask(&["hold", "orders_number"]);
+    let said = shop.run(&["revert", "orders_number", "--to", "switch"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.error.ends_with("it has not come to the end of switch, only to that of dual_write\n"), "{said:?}");
+    assert!(shop.at("switch", &["status"]).out.contains("holds it at dual_write"), "the hold is as it was");
+    let _ = shop.ask(&["revert", "orders_number"]);
+    let said = shop.run(&["revert", "orders_number", "--to", "expand"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.error.ends_with("its first phase is not done\n"), "{said:?}");
+}
+
+#[test]
+fn a_reverted_plan_is_held_again() {
+    let shop = Program::new();
+    let _ = shop.ask(&["up"]);
+    let _ = shop.ask(&["revert", "orders_number"]);
+    let _ = shop.ask(&["release", "orders_number"]);
+    let _ = shop.ask(&["revert", "orders_number"]);
+    assert_eq!(shop.run(&["up"]).code, 1, "it is held");
+    let _ = shop.ask(&["release", "orders_number"]);
+    assert_eq!(shop.ask(&["hold", "orders_number"])["held_at"], serde_json::Value::Null);
+    assert_eq!(shop.run(&["up"]).code, 1, "it is held");
+}
+
+/// The plan is under way in the database, and no plan of the program has its name.
+#[test]
+fn a_plan_of_another_program_is_reverted_by_name_and_with_a_word() {
+    let shop = Program::new();
+    let _ = shop.ask(&["up"]);
+    shop.sql("UPDATE migrate.plan SET name = 'orders_other'");
+    assert_eq!(shop.ask(&["status"])["unknown"], serde_json::json!(["orders_other"]));
+    let said = shop.run(&["revert", "orders_other"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.error.contains("this program does not know the plan"), "{said:?}");
+    assert!(has_number(&shop), "nothing was changed");
+}

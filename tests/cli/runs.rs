@@ -83,3 +83,12 @@ fn contract_waits_for_its_soak() {
     assert_eq!(said.code, 0, "{said:?}");
     assert!(said.out.starts_with("orders_number: finished, side new\n"), "{said:?}");
 }
+
+#[test]
+fn what_an_operator_types_stays_on_its_line() {
+    let shop = Program::new();
+    let _ = shop.ask(&["up"]);
+    let _ = shop.ask(&["hold", "orders_number", "--why", "first\nsecond\u{1b}[2J"]);
+    let said = shop.run(&["history", "--limit", "1"]);
+    assert!(said.out.ends_with(": first second [2J\n"), "{said:?}");
+}
