@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{bounds, gate, preflight, step};
+use crate::{bounds, gate, hold, preflight, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -46,7 +46,10 @@ pub(crate) fn status(migrator: &Migrator, client: &mut Client) -> Result<Report,
     for plan in plans {
         let drive = Drive { migrator, plan };
         report.plans.push(match known.iter().find(|row| row.name == plan.name) {
-            Some(row) if row.status != Status::Reverted => drive.summary(client, row, Vec::new(), Vec::new())?,
+            Some(row) if row.status != Status::Reverted => {
+                let held = drive.held(row, None).into_iter().collect();
+                drive.summary(client, row, Vec::new(), held)?
+            }
             row => not_started(plan, row),
         });
     }
@@ -127,20 +130,14 @@ impl Drive<'_> {
         }
         if row.held_at == Some(None) {
             // On its way back: a revert that was ended early is to be ended by another, not undone.
-            return self.summary(client, &row, Vec::new(), vec![Closed::Held { at: None }]);
+            let held = self.held(&row, ordered).into_iter().collect();
+            return self.summary(client, &row, Vec::new(), held);
         }
         self.reconcile(client, &row)?;
-        let limit = self.limit(&row, ordered);
         let (mut done, mut closed, mut proofs) = (Vec::new(), Vec::new(), 0);
-        if let Some(Some(at)) = row.held_at
-            && at < self.plan.stage.last_phase()
-            && ordered.is_none()
-        {
-            closed.push(Closed::Held { at: Some(at) });
-        }
-        while let Some(next) = self.next(client, &row, limit)? {
+        while let Some(next) = self.next(client, &row, ordered)? {
             closed.extend(gate::before(client, self.migrator.limits(), &row, &next)?);
-            if closed.iter().any(|gate| !matches!(gate, Closed::Held { .. })) {
+            if !closed.is_empty() {
                 break;
             }
             let begun = Instant::now();
@@ -163,10 +160,11 @@ impl Drive<'_> {
                 break;
             }
             done.push((next.name.clone(), begun.elapsed()));
-            // The side and the clock of the soak may have changed with the step.
+            // The side and the clock of the soak may have changed with the step, and an operator may hold the plan.
             row = state::by_name(client, &self.plan.name)?
                 .ok_or_else(|| Error::NotStarted { plan: self.plan.name.to_string() })?;
         }
+        let closed = self.held(&row, ordered).into_iter().chain(closed).collect();
         self.summary(client, &row, done, closed)
     }
 
@@ -219,29 +217,28 @@ impl Drive<'_> {
             && held.is_none_or(|at| at < phase)
         {
             // What was ordered stays allowed: the next run at the same stage must not go further.
-            client
-                .execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &phase.as_str()])
-                .doing("ending a hold")?;
+            hold::move_to(client, row, phase)?;
             row.held_at = Some(Some(phase));
         }
         Ok(())
     }
 
-    /// The last phase to enter: the stage's, unless an operator holds the plan earlier or orders it on.
-    fn limit(&self, row: &PlanRow, ordered: Option<Phase>) -> Phase {
-        if let Some(phase) = ordered {
-            return phase;
-        }
-        let stage = self.plan.stage.last_phase();
-        match row.held_at {
-            Some(Some(at)) => stage.min(at),
-            _ => stage,
-        }
+    /// The last phase to enter, but for holds: the stage's, unless an operator orders another.
+    fn goal(&self, ordered: Option<Phase>) -> Phase {
+        ordered.unwrap_or(self.plan.stage.last_phase())
     }
 
-    fn next(&self, client: &mut Client, row: &PlanRow, limit: Phase) -> Result<Option<JournalStep>, Error> {
-        let steps = state::steps(client, row.id)?;
-        Ok(steps.into_iter().find(|step| step.state != StepState::Done).filter(|step| step.phase <= limit))
+    /// A hold that keeps the plan from its goal.
+    fn held(&self, row: &PlanRow, ordered: Option<Phase>) -> Option<Closed> {
+        let at = row.held_at?;
+        (at < Some(self.goal(ordered)) && row.status == Status::Running).then_some(Closed::Held { at })
+    }
+
+    fn next(&self, client: &mut Client, row: &PlanRow, ordered: Option<Phase>) -> Result<Option<JournalStep>, Error> {
+        let goal = Some(self.goal(ordered));
+        let limit = row.held_at.map_or(goal, |at| goal.min(at));
+        let next = state::steps(client, row.id)?.into_iter().find(|step| step.state != StepState::Done);
+        Ok(next.filter(|step| Some(step.phase) <= limit))
     }
 
     /// Journal and catalog agree: what is done is there, and the triggers are where rows are written.
@@ -271,13 +268,9 @@ impl Drive<'_> {
         let steps = state::steps(client, row.id)?;
         let stage = self.plan.stage.last_phase();
         let left: Vec<&JournalStep> = steps.iter().filter(|step| step.state != StepState::Done).collect();
-        let position = match left.first() {
-            None => Position::Finished,
-            Some(first) => Phase::ALL
-                .into_iter()
-                .rev()
-                .find(|phase| *phase < first.phase && steps.iter().any(|step| step.phase == *phase))
-                .map_or(Position::Before, Position::After),
+        let position = match state::reached(&steps) {
+            _ if left.is_empty() => Position::Finished,
+            phase => phase.map_or(Position::Before, Position::After),
         };
         let mut dependents = Vec::new();
         if row.status == Status::Running {

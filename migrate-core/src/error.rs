@@ -120,6 +120,15 @@ pub enum Error {
         why: String,
     },
 
+    /// There is nothing to hold.
+    #[error("plan `{plan}` cannot be held: {why}")]
+    NotHoldable {
+        /// The plan.
+        plan: String,
+        /// Why not.
+        why: String,
+    },
+
     /// An operator asked for a phase that the build is not ready for.
     #[error("plan `{plan}` cannot advance to {phase}: {why}")]
     NotReady {

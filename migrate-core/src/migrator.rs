@@ -9,9 +9,10 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::leader::{Lead, lead};
 use crate::report::Report;
-use crate::session::{with_session, with_settings};
+use crate::session::{Decision, with_session, with_settings};
 use crate::settings::Settings;
-use crate::{drive, retreat, state};
+use crate::state::HistoryEntry;
+use crate::{drive, hold, retreat, state};
 
 /// Runs the plans of a program against a database.
 ///
@@ -21,6 +22,7 @@ pub struct Migrator {
     migrations: &'static Migrations,
     settings: Settings,
     observer: Option<Observer>,
+    decision: Decision,
 }
 
 /// Who is told what happens.
@@ -29,7 +31,7 @@ type Observer = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 impl Migrator {
     /// A runner with the default settings.
     pub fn new(migrations: &'static Migrations) -> Migrator {
-        Migrator { migrations, settings: Settings::default(), observer: None }
+        Migrator { migrations, settings: Settings::default(), observer: None, decision: Decision::default() }
     }
 
     /// Replaces the settings.
@@ -53,6 +55,20 @@ impl Migrator {
         self
     }
 
+    /// Says who decides what this runner is asked to do, for the history.
+    #[must_use]
+    pub fn decided_by(mut self, who: impl Into<String>) -> Migrator {
+        self.decision.by = Some(who.into());
+        self
+    }
+
+    /// Says why this runner is asked to do what it does, for the history.
+    #[must_use]
+    pub fn reason(mut self, why: impl Into<String>) -> Migrator {
+        self.decision.reason = Some(why.into());
+        self
+    }
+
     /// Carries each plan as far as its stage and its data allow.
     ///
     /// Where another session is migrating it is waited for, [`Settings::leader_wait`] at most; after that
@@ -63,7 +79,7 @@ impl Migrator {
     /// A database that is not as a plan declares it, an edited plan, a missing right, a broken
     /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
     pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
-        with_session(client, |client| {
+        with_session(client, &self.decision, |client| {
             let led = lead(client, self.settings.leader_wait, |client| drive::run(self, client, None))?;
             Ok(match led {
                 Lead::Done(report) => report,
@@ -111,9 +127,20 @@ impl Migrator {
     ///
     /// # Errors
     ///
-    /// As [`revert`](Migrator::revert).
+    /// As [`revert`](Migrator::revert); [`Error::NotRevertible`] too where the plan has not come to the end of `phase`.
     pub fn revert_to(&self, client: &mut Client, plan: impl AsRef<str>, phase: Phase) -> Result<(), Error> {
         self.leading(client, |client| retreat::retreat(self, client, plan.as_ref(), Some(phase)))
+    }
+
+    /// Holds a plan where it is: no run goes on with it until it is [`release`](Migrator::release)d, and a run at work
+    /// stops after its step. Answers the last phase that is done, `None` where the first is not; a revert's hold, or an
+    /// earlier one, stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan; [`Error::NotHoldable`] where it is finished.
+    pub fn hold(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<Option<Phase>, Error> {
+        with_session(client, &self.decision, |client| hold::hold(client, plan.as_ref()))
     }
 
     /// Ends the hold on a plan: the next [`run`](Migrator::run) takes it on to its stage.
@@ -122,7 +149,7 @@ impl Migrator {
     ///
     /// [`Error::NotStarted`] where the database does not know the plan.
     pub fn release(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<(), Error> {
-        self.leading(client, |client| retreat::release(client, plan.as_ref()))
+        self.leading(client, |client| hold::release(client, plan.as_ref()))
     }
 
     /// The side to use for a plan now: `Old` where nothing has started. No lock, and no right is needed
@@ -144,8 +171,23 @@ impl Migrator {
         with_settings(client, |client| drive::status(self, client))
     }
 
+    /// What happened in this database, to one plan or to all: the newest `limit` entries, newest first. Empty where
+    /// nothing has started.
+    ///
+    /// # Errors
+    ///
+    /// A broken connection, or a role that may not read the state.
+    pub fn history(&self, client: &mut Client, plan: Option<&str>, limit: u32) -> Result<Vec<HistoryEntry>, Error> {
+        with_settings(
+            client,
+            |client| {
+                if state::exists(client)? { state::history(client, plan, limit) } else { Ok(Vec::new()) }
+            },
+        )
+    }
+
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
-        with_session(client, |client| match lead(client, self.settings.leader_wait, work)? {
+        with_session(client, &self.decision, |client| match lead(client, self.settings.leader_wait, work)? {
             Lead::Done(value) => Ok(value),
             Lead::Other(leader) => Err(Error::Busy { leader }),
         })

@@ -201,7 +201,8 @@ impl fmt::Display for Closed {
             Closed::Held { at: Some(phase) } => write!(f, "an operator holds it at {phase}; release it to go on"),
             Closed::Held { at: None } => write!(
                 f,
-                "an operator has reverted it; release it to start again, or revert it once more where that was cut short"
+                "an operator has reverted it, or holds it before its first step; release it to start, or revert it once more \
+                 where that was cut short"
             ),
         }
     }

@@ -7,7 +7,7 @@ use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{job, step};
+use crate::{hold, job, step};
 
 /// Undoes every step after `phase`, newest first, and holds the plan there; all of them where it is
 /// `None`.
@@ -16,7 +16,8 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
     let row = state::by_name(client, name)?.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
     require_revertible(client, &row, phase)?;
     if row.status == Status::Reverted {
-        return Ok(());
+        // It may have been released since.
+        return if row.held_at.is_some() { Ok(()) } else { hold::hold(client, name).map(|_| ()) };
     }
     if step::keep_synced(migrator, client, &row)? && row.side == Side::New {
         require_agreement(migrator, client, &row)?;
@@ -69,8 +70,15 @@ fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) 
     if let Some(drop) = steps.iter().find(|step| step.state == StepState::Done && drops(step)) {
         return refuse(format!("step `{}` is done, and what it dropped is gone; run it to its end", drop.name));
     }
-    if phase.is_some() {
-        return Ok(());
+    if let Some(phase) = phase {
+        // Where the sync was lost and mended, later steps are done before earlier ones are again.
+        let is_beyond = steps.iter().any(|step| step.phase > phase && step.state != StepState::Pending);
+        return match state::reached(&steps) {
+            _ if is_beyond => Ok(()),
+            Some(reached) if reached >= phase => Ok(()),
+            Some(reached) => refuse(format!("it has not come to the end of {phase}, only to that of {reached}")),
+            None => refuse(format!("it has not come to the end of {phase}: its first phase is not done")),
+        };
     }
     let later = client
         .query(
@@ -88,15 +96,4 @@ fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) 
         }
         None => Ok(()),
     }
-}
-
-/// Ends a hold.
-pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
-    state::ensure(client)?;
-    let changed =
-        client.execute("UPDATE migrate.plan SET held_at = NULL WHERE name = $1", &[&name]).doing("releasing a plan")?;
-    if changed == 0 {
-        return Err(Error::NotStarted { plan: name.to_owned() });
-    }
-    state::record(client, &Entry { plan: name, event: "released", step: None, statements: &[] })
 }

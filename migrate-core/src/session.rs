@@ -27,13 +27,44 @@ const WHILE_RUNNING: [(&str, &str); 13] = [
     ("client_min_messages", "warning"),
 ];
 
+/// Who has what is done in a session done, and why. The history takes it from the session's settings, so that every
+/// entry has it, whatever writes it.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    pub(crate) by: Option<String>,
+    pub(crate) reason: Option<String>,
+}
+
+impl Decision {
+    fn is_said(&self) -> bool {
+        self.by.is_some() || self.reason.is_some()
+    }
+
+    fn settings(&self) -> [(String, String); 2] {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        [("migrate.decided_by".to_owned(), text(&self.by)), ("migrate.reason".to_owned(), text(&self.reason))]
+    }
+}
+
 /// Runs `work` on a primary, in a session set up for it, and gives the session back as it was.
 pub(crate) fn with_session<T>(
     client: &mut Client,
+    decision: &Decision,
     work: impl FnOnce(&mut Client) -> Result<T, Error>,
 ) -> Result<T, Error> {
     require_no_transaction(client)?;
-    with_settings(client, |client| require_usable(client).and_then(|()| work(client)))
+    with_settings(client, |client| {
+        require_usable(client)?;
+        if !decision.is_said() {
+            return work(client);
+        }
+        set(client, &decision.settings())?;
+        let outcome = work(client);
+        let ended = set(client, &Decision::default().settings());
+        let value = outcome?;
+        ended?;
+        Ok(value)
+    })
 }
 
 /// Runs `work`, which only reads, in a session set up for it, and gives the session back as it was.

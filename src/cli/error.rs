@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::{fmt, io};
 
 use migrate_plan::lock::{Damage, Refusal};
+use postgres::error::SqlState;
 use serde_json::json;
 
 /// Why a command failed.
@@ -31,6 +32,41 @@ pub enum Error {
         /// What the operating system says.
         source: io::Error,
     },
+    /// No database is named.
+    NoDatabase,
+    /// The connection string is not one.
+    Url {
+        /// What is wrong with it, without any part of it that may be a secret.
+        why: String,
+    },
+    /// The connection string asks for what needs TLS.
+    Tls {
+        /// What it asks for.
+        asked: String,
+    },
+    /// The server did not let us in.
+    Connect {
+        /// Database, host, port and user.
+        target: String,
+        /// What it says.
+        source: postgres::Error,
+    },
+    /// The program has no such plan.
+    UnknownPlan {
+        /// The plan asked for.
+        plan: String,
+        /// The plans that it has.
+        known: Vec<String>,
+    },
+    /// What was asked for can hurt, and nobody has said that it is meant.
+    Unconfirmed {
+        /// The plan.
+        plan: String,
+        /// What speaks against it.
+        why: String,
+    },
+    /// The runner could not do it.
+    Run(crate::Error),
     /// What was done could not be said.
     Output(io::Error),
 }
@@ -41,7 +77,24 @@ impl From<clap::Error> for Error {
     }
 }
 
+impl From<crate::Error> for Error {
+    fn from(error: crate::Error) -> Error {
+        Error::Run(error)
+    }
+}
+
 impl Error {
+    /// Whether it is an answer: what was asked for is not allowed, and nothing was done.
+    fn is_refusal(&self) -> bool {
+        use crate::Error as Run;
+        matches!(
+            self,
+            Error::Refused(_)
+                | Error::Unconfirmed { .. }
+                | Error::Run(Run::NotRevertible { .. } | Run::NotReady { .. } | Run::NotHoldable { .. })
+        )
+    }
+
     pub(super) fn file(file: &Path, action: &'static str, source: io::Error) -> Error {
         Error::File { file: file.to_owned(), action, source }
     }
@@ -53,7 +106,7 @@ impl Error {
                 print!("{usage}");
                 return ExitCode::SUCCESS;
             }
-            Error::Usage(usage) => eprint!("{usage}"),
+            Error::Usage(_) => eprint!("{self}"),
             Error::Refused(refusals) if json => {
                 let refused = refusals.iter().map(|refusal| {
                     json!({ "plan": refusal.plan(), "message": refusal.to_string(), "note": refusal.note(), "help": refusal.help() })
@@ -63,14 +116,14 @@ impl Error {
             other if json => println!("{}", json!({ "error": other.to_string() })),
             other => eprintln!("error: {other}"),
         }
-        ExitCode::from(if matches!(self, Error::Refused(_)) { 1 } else { 2 })
+        ExitCode::from(if self.is_refusal() { 1 } else { 2 })
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::Usage(usage) => write!(f, "{usage}"),
+            Error::Usage(usage) => f.write_str(&without_credentials(&usage.to_string())),
             Error::Refused(refusals) => {
                 for (place, refusal) in refusals.iter().enumerate() {
                     let between = if place == 0 { "" } else { "\nerror: " };
@@ -82,6 +135,38 @@ impl fmt::Display for Error {
                 write!(f, "{} is damaged: {damage}\nhelp: {}", file.display(), damage.help)
             }
             Error::File { file, action, source } => write!(f, "cannot {action} {}: {source}", file.display()),
+            Error::NoDatabase => f.write_str("no database is named\nhelp: set DATABASE_URL, or give `--database-url`"),
+            Error::Url { why } => {
+                write!(
+                    f,
+                    "the database's address cannot be read: {why}\nhelp: postgres://user:password@host:5432/database"
+                )
+            }
+            Error::Tls { asked } => write!(
+                f,
+                "the database's address has {asked}, and TLS is not built in yet\n\
+                 help: use `sslmode=disable` through a tunnel or a local socket"
+            ),
+            Error::Connect { target, source } => {
+                write!(f, "cannot connect to {target}: ")?;
+                said(f, source)
+            }
+            Error::UnknownPlan { plan, known } => {
+                write!(f, "this program has no plan `{plan}`\nhelp: its plans are {}", known.join(", "))
+            }
+            Error::Unconfirmed { plan, why } => write!(
+                f,
+                "reverting `{plan}` drops its new columns, and {why}\n  nothing was changed\n\
+                 help: first `revert {plan} --to dual_write`, and let every process follow; then `revert {plan} --yes`"
+            ),
+            Error::Run(error) => {
+                write!(f, "{error}")?;
+                if matches!(error, crate::Error::Database(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE))
+                {
+                    f.write_str("\nhelp: connect as the role that runs the migrations")?;
+                }
+                Ok(())
+            }
             Error::Output(source) => write!(f, "cannot write the answer: {source}"),
         }
     }
@@ -92,8 +177,45 @@ impl std::error::Error for Error {
         match self {
             Error::File { source, .. } | Error::Output(source) => Some(source),
             Error::Damaged { damage, .. } => Some(damage),
+            Error::Connect { source, .. } => Some(source),
+            Error::Run(error) => Some(error),
             Error::Usage(usage) => Some(usage),
-            Error::Refused(_) => None,
+            Error::Refused(_)
+            | Error::NoDatabase
+            | Error::Url { .. }
+            | Error::Tls { .. }
+            | Error::UnknownPlan { .. }
+            | Error::Unconfirmed { .. } => None,
         }
     }
+}
+
+/// An address that stands where none belongs is shown without user and password.
+fn without_credentials(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let address = part.split([' ', '\n']).next().unwrap_or_default();
+        let rest = address.rfind('@').map_or(part, |at| &part[at..]);
+        shown.push_str("://");
+        if rest.len() < part.len() {
+            shown.push('…');
+        }
+        shown.push_str(rest);
+    }
+    shown
+}
+
+/// The server's message, or every cause where it did not answer.
+fn said(f: &mut fmt::Formatter<'_>, error: &postgres::Error) -> fmt::Result {
+    if let Some(error) = error.as_db_error() {
+        return write!(f, "{} {}", error.code().code(), error.message());
+    }
+    write!(f, "{error}")?;
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        write!(f, ": {inner}")?;
+        cause = inner.source();
+    }
+    Ok(())
 }

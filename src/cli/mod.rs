@@ -11,8 +11,15 @@
 //!
 //! The plans are those of the program itself, so it needs no other tool and no list of files. A command says what it did
 //! as text for people, or with `--json` as one object for scripts. It exits with 0 where all is well, with 1 where the
-//! answer is no (`lock --check` with a file that is not up to date, a transition that is refused) and with 2 where it could
-//! not do its work.
+//! answer is no (a closed gate for `up`, a revert that is refused, `lock --check` with a file that is not up to date) and
+//! with 2 where it could not do its work.
+//!
+//! # `status`, `up`, `revert`, `hold`, `release`, `history`
+//!
+//! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
+//! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
+//! [`revert_to`](crate::Migrator::revert_to). `--by` and `--why` are kept in the history. A revert that drops columns
+//! which processes may use asks for `--yes`. TLS is not built in yet, and an address that asks for it is refused.
 //!
 //! # `lock`
 //!
@@ -29,8 +36,18 @@
 //! `relative = true`.
 
 mod context;
+mod database;
+mod decision;
 mod error;
+mod history;
+mod hold;
 mod lock;
+mod phase;
+mod release;
+mod report;
+mod revert;
+mod status;
+mod up;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -58,6 +75,12 @@ struct Arguments {
 /// One file for each.
 #[derive(Subcommand)]
 enum Command {
+    Status(status::Status),
+    Up(up::Up),
+    Revert(revert::Revert),
+    Hold(hold::Hold),
+    Release(release::Release),
+    History(history::History),
     Lock(lock::Lock),
 }
 
@@ -95,6 +118,12 @@ pub fn run(
     let Arguments { json, command } = Arguments::try_parse_from(arguments)?;
     let mut context = Context { migrations, json, out };
     match command {
+        Command::Status(status) => status.run(&mut context),
+        Command::Up(up) => up.run(&mut context),
+        Command::Revert(revert) => revert.run(&mut context),
+        Command::Hold(hold) => hold.run(&mut context),
+        Command::Release(release) => release.run(&mut context),
+        Command::History(history) => history.run(&mut context),
         Command::Lock(lock) => lock.run(&mut context),
     }
 }

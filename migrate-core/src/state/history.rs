@@ -5,7 +5,31 @@ use postgres::GenericClient;
 use crate::database::Doing;
 use crate::error::Error;
 
-/// One thing that happened to a plan.
+/// One thing that happened to a plan, as [`Migrator::history`](crate::Migrator::history) tells it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HistoryEntry {
+    /// When, on the database's clock: UTC, as RFC 3339 has it, to the microsecond.
+    pub at: String,
+    /// The plan.
+    pub plan: String,
+    /// What happened: `started`, `done` and `undone` of a step, `held at …`, `released`, `reverted`, `sync mended`.
+    pub event: String,
+    /// The step that it happened to.
+    pub step: Option<String>,
+    /// The SQL that was executed.
+    pub statements: Vec<String>,
+    /// The role of the database that did it.
+    pub role: String,
+    /// The `application_name` of its session.
+    pub application: String,
+    /// Who decided it, where that was said: see [`Migrator::decided_by`](crate::Migrator::decided_by).
+    pub decided_by: Option<String>,
+    /// Why, where that was said.
+    pub reason: Option<String>,
+}
+
+/// One thing to be recorded.
 pub(crate) struct Entry<'a> {
     pub(crate) plan: &'a str,
     pub(crate) event: &'a str,
@@ -22,4 +46,34 @@ pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Resu
         )
         .doing("writing the history")?;
     Ok(())
+}
+
+/// The newest `limit` entries, of one plan or of all, newest first.
+pub(crate) fn history(
+    client: &mut impl GenericClient,
+    plan: Option<&str>,
+    limit: u32,
+) -> Result<Vec<HistoryEntry>, Error> {
+    let rows = client
+        .query(
+            "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), plan, event, step, \
+                    coalesce(statements, '{}'), role, application, decided_by, reason \
+             FROM migrate.history WHERE $1::text IS NULL OR plan = $1 ORDER BY id DESC LIMIT $2",
+            &[&plan, &i64::from(limit)],
+        )
+        .doing("reading the history")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| HistoryEntry {
+            at: row.get(0),
+            plan: row.get(1),
+            event: row.get(2),
+            step: row.get(3),
+            statements: row.get(4),
+            role: row.get(5),
+            application: row.get(6),
+            decided_by: row.get(7),
+            reason: row.get(8),
+        })
+        .collect())
 }

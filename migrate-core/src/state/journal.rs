@@ -69,6 +69,13 @@ pub(crate) fn steps(client: &mut impl GenericClient, plan: i64) -> Result<Vec<Jo
         .collect()
 }
 
+/// The last phase in which every step is done; none where the first is not.
+pub(crate) fn reached(steps: &[JournalStep]) -> Option<Phase> {
+    let left = steps.iter().find(|step| step.state != StepState::Done).map(|step| step.phase);
+    let is_reached = |phase: &Phase| left.is_none_or(|left| *phase < left);
+    Phase::ALL.into_iter().rev().find(|phase| is_reached(phase) && steps.iter().any(|step| step.phase == *phase))
+}
+
 /// Writes how far a step is, in the transaction of its work where it has one.
 pub(crate) fn mark(client: &mut impl GenericClient, plan: i64, step: i32, state: StepState) -> Result<(), Error> {
     client

@@ -7,8 +7,9 @@ mod work;
 
 use postgres::{Client, GenericClient};
 
-pub(crate) use history::{Entry, record};
-pub(crate) use journal::{JournalStep, StepState, mark, steps};
+pub use history::HistoryEntry;
+pub(crate) use history::{Entry, history, record};
+pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
 pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, plans, side, tables};
 
 use crate::database::Doing;

@@ -116,7 +116,10 @@ CREATE TABLE migrate.history (
     step text,
     statements text[],
     role text NOT NULL DEFAULT current_user,
-    application text NOT NULL DEFAULT current_setting('application_name')
+    application text NOT NULL DEFAULT current_setting('application_name'),
+    -- The person who decided it, and the reason given. A runner sets them for as long as it works.
+    decided_by text DEFAULT nullif(current_setting('migrate.decided_by', true), ''),
+    reason text DEFAULT nullif(current_setting('migrate.reason', true), '')
 );
 
 -- Every application may ask which side to use; the rest is for the runner's role.
