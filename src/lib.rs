@@ -60,7 +60,7 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// - `old: type => new: type { up …; down …; }` `up` makes the new value from the old one and `down` the
 ///   old from the new. Where the type stays, or widens without a loss, `;` takes the place of both.
 /// - After a type, in any order: `not null`, `default …`, and what is known of the values that are there,
-///   `between 0 and 20_000_000`, or `length between 1 and 80` for a text.
+///   `between 0 and 20_000_000`, `between "2000-01-01" and "2050-01-01"`, or `length between 1 and 80` for a text.
 /// - `lossy "cents are rounded";` beside `up` and `down`: not every old value comes back, and why that is well.
 /// - `extern fn app.cents(numeric) -> bigint immutable strict;` before the tables: a function of the database's
 ///   own that conversions call.

@@ -12,6 +12,7 @@ mod lossless;
 mod ranges;
 mod rows;
 mod server;
+mod times;
 
 /// How many times the small size a random test is to be.
 pub fn scale() -> usize {

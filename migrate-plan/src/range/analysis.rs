@@ -6,6 +6,7 @@ use super::extent::{Extent, held, stored};
 use super::finding::{Finding, Reaches};
 use super::functions;
 use super::interval::Interval;
+use super::moment;
 use crate::expr::{Expr, Kind, Operator, Scope, Typing};
 use crate::types::{Category, Type};
 
@@ -61,6 +62,9 @@ impl<'a, S: Clone> Analysis<'a, '_, S> {
             Kind::Typed(ty, text) => match ty.category() {
                 Category::Number if is_exact(ty) => number(text.trim()),
                 Category::Text => Extent::Length(count(text)),
+                Category::Time => {
+                    moment::seconds(text).map_or(Extent::Unknown, |at| Extent::Moment(moment::between(at, at)))
+                }
                 _ => Extent::Unknown,
             },
             Kind::Column(name) => self.column(name),
@@ -84,9 +88,25 @@ impl<'a, S: Clone> Analysis<'a, '_, S> {
             }
             Kind::Case { operand, arms, otherwise } => self.case(operand.as_deref(), arms, otherwise.as_deref()),
             Kind::Extract(field, inner) => {
-                self.of(inner);
-                let ty = self.type_of(inner);
-                ty.and_then(|ty| functions::extracted(field, &ty)).map_or(Extent::Unknown, Extent::Number)
+                let value = self.of(inner);
+                let Some(ty) = self.type_of(inner) else { return Extent::Unknown };
+                let narrower = match value {
+                    Extent::Moment(moments) => moment::extracted(field, &moments, &ty),
+                    _ => None,
+                };
+                narrower.or_else(|| functions::extracted(field, &ty)).map_or(Extent::Unknown, Extent::Number)
+            }
+            Kind::AtTimeZone(inner, zone) => {
+                let value = self.of(inner);
+                self.of(zone);
+                let name = match &zone.kind {
+                    Kind::Text(name) => Some(name.as_str()),
+                    _ => None,
+                };
+                match value {
+                    Extent::Moment(moments) => Extent::Moment(moment::in_zone(&moments, name)),
+                    _ => Extent::Unknown,
+                }
             }
             Kind::Array(items) => {
                 self.visit(items.iter());
@@ -148,6 +168,7 @@ impl<'a, S: Clone> Analysis<'a, '_, S> {
             }
             ("||", Extent::Null, _) | ("||", _, Extent::Null) => Extent::Null,
             ("||", _, _) => self.joined((a, left), (b, right)),
+            (_, Extent::Moment(_), _) | (_, _, Extent::Moment(_)) => self.moved(expr, symbol, left, right),
             ("/" | "%", dividend, Extent::Number(divisor)) => self.divided(expr, symbol, dividend, b, divisor),
             (_, Extent::Number(x), Extent::Number(y)) => match symbol.as_str() {
                 "+" => self.computed(expr, x.plus(&y)),
@@ -158,6 +179,31 @@ impl<'a, S: Clone> Analysis<'a, '_, S> {
                 "^" => functions::power(self, expr, x, y),
                 _ => Extent::Unknown,
             },
+            _ => Extent::Unknown,
+        }
+    }
+
+    /// Arithmetic with dates: days are added and taken away, and counted between two. What `interval`s do is not
+    /// followed.
+    fn moved(&mut self, expr: &'a Expr<S>, symbol: &str, left: Extent, right: Extent) -> Extent {
+        let result = self.type_of(expr);
+        let is = |name: &str| result.as_ref().and_then(Type::builtin).is_some_and(|builtin| builtin.name == name);
+        match (symbol, left, right) {
+            ("+", Extent::Moment(at), Extent::Number(days)) | ("+", Extent::Number(days), Extent::Moment(at))
+                if is("date") =>
+            {
+                Extent::Moment(at.plus(&moment::of_days(&days)))
+            }
+            ("-", Extent::Moment(at), Extent::Number(days)) if is("date") => {
+                Extent::Moment(at.minus(&moment::of_days(&days)))
+            }
+            ("+", Extent::Moment(day), Extent::Moment(time)) if is("timestamp without time zone") => {
+                Extent::Moment(day.plus(&time))
+            }
+            ("-", Extent::Moment(a), Extent::Moment(b)) if is("integer") => {
+                let days = a.minus(&b).over(&Interval::whole(moment::DAY, moment::DAY));
+                self.computed(expr, days.rounded(0, super::Rounding::HalfAway))
+            }
             _ => Extent::Unknown,
         }
     }
@@ -216,6 +262,7 @@ impl<'a, S: Clone> Analysis<'a, '_, S> {
         }
         match (value, held(to)) {
             (Extent::Null, _) => Extent::Null,
+            (Extent::Moment(moments), _) => moment::cast(&moments, to).map_or(Extent::Unknown, Extent::Moment),
             (Extent::Number(interval), Extent::Number(all)) => {
                 let rounded = stored(&interval, to);
                 if !rounded.is_within(&all) {

@@ -2,6 +2,7 @@
 
 use super::decimal::Decimal;
 use super::interval::{Edge, Interval};
+use super::moment;
 use crate::declaration::{Column, Measure};
 use crate::expr::{Expr, Kind};
 use crate::types::{Category, Type};
@@ -15,6 +16,8 @@ pub enum Extent {
     Number(Interval),
     /// It is text, bytes, bits or an array, of this length.
     Length(Interval),
+    /// It is a date, a timestamp or a time of day, in seconds since 1970-01-01 or since midnight.
+    Moment(Interval),
     /// Nothing.
     Unknown,
 }
@@ -42,6 +45,7 @@ impl Extent {
             (Extent::Null, known) | (known, Extent::Null) => known,
             (Extent::Number(a), Extent::Number(b)) => Extent::Number(a.join(&b)),
             (Extent::Length(a), Extent::Length(b)) => Extent::Length(a.join(&b)),
+            (Extent::Moment(a), Extent::Moment(b)) => Extent::Moment(a.join(&b)),
             _ => Extent::Unknown,
         }
     }
@@ -88,12 +92,24 @@ fn digits(precision: i32, scale: i32) -> Interval {
 pub fn declared<S>(column: &Column<S>) -> Extent {
     let held = held(&column.ty);
     let Some(bound) = &column.bound else { return held };
+    if let (Some(low), Some(high)) = (moment_of(&bound.low), moment_of(&bound.high)) {
+        return Extent::Moment(moment::between(low, high));
+    }
     let (Some(low), Some(high)) = (constant(&bound.low), constant(&bound.high)) else { return held };
     let within = Interval { low: Edge::At(low), high: Edge::At(high), scale: None, without_zero: false };
     match (held, bound.measure) {
         (Extent::Number(all), Measure::Value) => all.meet(&within).map_or(held, Extent::Number),
         (Extent::Length(all), Measure::Length) => all.meet(&within).map_or(held, Extent::Length),
         _ => held,
+    }
+}
+
+/// The moment that a constant is.
+fn moment_of<S>(expr: &Expr<S>) -> Option<Decimal> {
+    match &expr.kind {
+        Kind::Text(text) => moment::seconds(text),
+        Kind::Typed(ty, text) if ty.category() == Category::Time => moment::seconds(text),
+        _ => None,
     }
 }
 

@@ -12,6 +12,7 @@ mod extent;
 mod finding;
 mod functions;
 mod interval;
+mod moment;
 
 pub use analysis::{Analysis, Columns, of, typed};
 pub use decimal::{Decimal, Rounding};
