@@ -82,7 +82,7 @@ pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
 /// as PostgreSQL does it, and it gives null only for a column that may be null.
 ///
 /// Every operator, function and cast is looked up as PostgreSQL looks it up, in tables made from the catalogs of
-/// its versions 14 to 18: a wrong type, a wrong number of arguments, or text that is no value of the type it stands
+/// its versions 14, 15 and 18: a wrong type, a wrong number of arguments, or text that is no value of the type it stands
 /// beside is an error. A function of a schema is declared with `extern fn`, and held against the database before
 /// the first step.
 ///

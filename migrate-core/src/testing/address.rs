@@ -109,7 +109,7 @@ fn percent_encoded(bytes: &[u8]) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(byte) {
             text.push(char::from(*byte));
         } else {
-            write!(text, "%{byte:02X}").expect("a String takes any text");
+            let _ = write!(text, "%{byte:02X}");
         }
         text
     })

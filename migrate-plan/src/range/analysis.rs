@@ -63,7 +63,7 @@ impl<'a, S: Clone> Analysis<'a, '_, S> {
                 Category::Number if is_exact(ty) => number(text.trim()),
                 Category::Text => Extent::Length(count(text)),
                 Category::Time => {
-                    moment::seconds(text).map_or(Extent::Unknown, |at| Extent::Moment(moment::between(at, at)))
+                    moment::of_type(ty, text).map_or(Extent::Unknown, |at| Extent::Moment(moment::between(at, at)))
                 }
                 _ => Extent::Unknown,
             },

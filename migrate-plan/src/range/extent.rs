@@ -92,7 +92,7 @@ fn digits(precision: i32, scale: i32) -> Interval {
 pub fn declared<S>(column: &Column<S>) -> Extent {
     let held = held(&column.ty);
     let Some(bound) = &column.bound else { return held };
-    if let (Some(low), Some(high)) = (moment_of(&bound.low), moment_of(&bound.high)) {
+    if let (Some(low), Some(high)) = (moment_of(&bound.low, &column.ty), moment_of(&bound.high, &column.ty)) {
         return Extent::Moment(moment::between(low, high));
     }
     let (Some(low), Some(high)) = (constant(&bound.low), constant(&bound.high)) else { return held };
@@ -104,11 +104,10 @@ pub fn declared<S>(column: &Column<S>) -> Extent {
     }
 }
 
-/// The moment that a constant is.
-fn moment_of<S>(expr: &Expr<S>) -> Option<Decimal> {
+/// The moment that a constant is, as a value of `ty`.
+fn moment_of<S>(expr: &Expr<S>, ty: &Type) -> Option<Decimal> {
     match &expr.kind {
-        Kind::Text(text) => moment::seconds(text),
-        Kind::Typed(ty, text) if ty.category() == Category::Time => moment::seconds(text),
+        Kind::Text(text) | Kind::Typed(_, text) => moment::of_type(ty, text),
         _ => None,
     }
 }

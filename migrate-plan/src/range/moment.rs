@@ -10,9 +10,22 @@ pub(super) const DAY: i128 = 86_400;
 /// The furthest that a time zone is from another, with room to spare, in seconds.
 const ZONE: i128 = 2 * DAY;
 
+/// The seconds of a constant of a type. A timestamp with time zone needs its `Z`: without one the session's `TimeZone`
+/// would decide; and a date has no time of day.
+pub(super) fn of_type(ty: &Type, text: &str) -> Option<Decimal> {
+    let fits = match ty.builtin()?.name {
+        "date" => text.len() == "2020-01-31".len(),
+        "timestamp without time zone" => text.len() == "2020-01-31 12:00:00".len() && !text.ends_with('Z'),
+        "timestamp with time zone" => text.ends_with('Z') && text.contains(' '),
+        "time without time zone" => text.len() == "12:00:00".len(),
+        _ => false,
+    };
+    if fits { seconds(text) } else { None }
+}
+
 /// The seconds of a constant in the forms that bounds have: `2020-01-31`, `12:00:00`, both with a space between, and with
 /// a `Z` behind. Nothing for other forms: those are read as the session does.
-pub(super) fn seconds(text: &str) -> Option<Decimal> {
+fn seconds(text: &str) -> Option<Decimal> {
     let text = text.strip_suffix('Z').unwrap_or(text);
     let whole = match text.split_once(' ') {
         Some((date, time)) => days(date)? * DAY + of_day(time)?,
@@ -124,6 +137,17 @@ mod tests {
         {
             assert_eq!(whole(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_the_session_would_decide_is_not_known() {
+        let known = |ty: &str, text: &str| of_type(&Type::named(ty), text).is_some();
+        assert!(known("timestamp with time zone", "2020-01-31 12:00:00Z"));
+        assert!(!known("timestamp with time zone", "2020-01-31 12:00:00"));
+        assert!(known("date", "2020-01-31") && !known("date", "2020-01-31 12:00:00"));
+        assert!(known("timestamp without time zone", "2020-01-31 12:00:00"));
+        assert!(known("time without time zone", "12:00:00") && !known("time with time zone", "12:00:00"));
+        assert!(!known("interval", "12:00:00"));
     }
 
     #[test]
