@@ -12,8 +12,8 @@ pub mod cli;
 #[cfg(feature = "testing")]
 pub use migrate_core::testing;
 pub use migrate_core::{
-    Blocker, Closed, DatabaseError, Error, Event, FailedRow, HistoryEntry, Migrator, PlanReport, Position, Problem,
-    Report, Settings,
+    Blocker, Closed, DatabaseError, Error, Event, FailedRow, HistoryEntry, Instance, IntoSource, Migrator, PlanReport,
+    PlanStatus, Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};
@@ -167,6 +167,19 @@ macro_rules! plan {
 macro_rules! migrations {
     ($($plans:tt)*) => {
         $crate::__private::migrations! { $crate; $($plans)* }
+    };
+}
+
+/// What this process calls itself: the name and the version of the package that the call stands in.
+///
+/// ```
+/// let instance = migrate::instance!();
+/// assert_eq!(instance.application(), env!("CARGO_PKG_NAME"));
+/// ```
+#[macro_export]
+macro_rules! instance {
+    () => {
+        $crate::Instance::new(::core::env!("CARGO_PKG_NAME"), ::core::env!("CARGO_PKG_VERSION"))
     };
 }
 

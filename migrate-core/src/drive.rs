@@ -16,9 +16,8 @@ use crate::{bounds, gate, hold, preflight, step};
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
 
-/// Carries every plan to its stage, and the plan of `order` to its phase.
+/// Carries every plan to its stage, and the plan of `order` to its phase. The session is in a term of its own.
 pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str, Phase)>) -> Result<Report, Error> {
-    state::ensure(client)?;
     let plans = migrator.plans();
     let known = state::plans(client)?;
     for plan in plans {
@@ -136,6 +135,7 @@ impl Drive<'_> {
         self.reconcile(client, &row)?;
         let (mut done, mut closed, mut proofs) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = self.next(client, &row, ordered)? {
+            self.migrator.require_running()?;
             closed.extend(gate::before(client, self.migrator.limits(), &row, &next)?);
             if !closed.is_empty() {
                 break;

@@ -140,12 +140,70 @@ pub enum Error {
         why: String,
     },
 
+    /// Another session has taken the lead while this one was not heard of.
+    #[error("another instance has taken the lead meanwhile, and this one has changed nothing since\n  it goes on there; nothing is to be done")]
+    Deposed,
+
+    /// A later step has ended what this build needs.
+    #[error(
+        "plan `{plan}` has ended what this build needs: {why}\n  nothing was changed; deploy a build at `stage contract` of that plan, or revert the plan while it is not finished"
+    )]
+    Retired {
+        /// The plan.
+        plan: String,
+        /// What of the build is not served any more.
+        why: String,
+    },
+
+    /// The schema did not come to serve this build within [`Settings::start_budget`](crate::Settings::start_budget).
+    #[error(
+        "this build is not served yet, after {:.1} s:{}\n  what was begun goes on with the next start, or in another instance", .waited.as_secs_f64(), lines(.missing)
+    )]
+    NotServed {
+        /// How long it was waited for.
+        waited: Duration,
+        /// Each plan that has not come far enough, and what it waits for.
+        missing: Vec<String>,
+    },
+
+    /// The instance has not renewed its lease in time, so that others may soon take it for dead.
+    #[error(
+        "this instance has not reached the database for {:.1} s, so that its schema may be taken from under it\n  it goes on by itself as soon as the database answers", .silent.as_secs_f64()
+    )]
+    Fenced {
+        /// How long the database was silent.
+        silent: Duration,
+    },
+
+    /// The service cannot go on.
+    #[error("{why}")]
+    Refused {
+        /// Why not.
+        why: String,
+    },
+
+    /// Something of the service that is gone was asked for.
+    #[error("the service was stopped")]
+    Stopped,
+
     /// Another session is migrating this database.
     #[error("{leader} is migrating this database\n  nothing was changed; try again when it is done")]
     Busy {
         /// Who it is.
         leader: Blocker,
     },
+}
+
+impl Error {
+    /// The same for another who asks: a refusal is told as often as it is asked for.
+    pub(crate) fn again(&self) -> Error {
+        match self {
+            Error::Retired { plan, why } => Error::Retired { plan: plan.clone(), why: why.clone() },
+            Error::NewerState { found, known } => Error::NewerState { found: *found, known: *known },
+            Error::ServerTooOld { found } => Error::ServerTooOld { found: *found },
+            other => Error::Refused { why: other.to_string() },
+        }
+    }
 }
 
 /// One thing that stands in a plan's way, and how it is removed.
@@ -201,6 +259,10 @@ impl fmt::Display for Blocker {
             self.open_for.as_secs_f64()
         )
     }
+}
+
+fn lines(missing: &[String]) -> String {
+    missing.iter().map(|line| format!("\n  - {line}")).collect()
 }
 
 fn version_text(num: i32) -> String {

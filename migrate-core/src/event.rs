@@ -83,4 +83,16 @@ pub enum Event<'a> {
         /// The reason, with its SQLSTATE.
         reason: &'a str,
     },
+    /// A leader that was not heard of for too long had its session ended by this instance.
+    Deposed {
+        /// The backend's process.
+        pid: i32,
+    },
+    /// The database has not been reached for two thirds of the lease: this instance is not ready any more.
+    Fenced {
+        /// How long it was not heard of.
+        silent: Duration,
+    },
+    /// The database is heard of again.
+    Unfenced,
 }

@@ -1,15 +1,19 @@
 //! One runner at a time.
+//!
+//! The leader's advisory lock lives in the session that the work is done in: whoever ends the one ends the other. Its term
+//! is in the journal beside it, and every step that is written asks for it, so that a leader that was deposed without
+//! knowing writes nothing more.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::Client;
+use postgres::{Client, GenericClient};
 
 use crate::database::Doing;
 use crate::error::{Blocker, Error};
 
 /// The advisory lock of this library in each database: the bytes of `migrate\0`.
-const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
+pub(crate) const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
 
 /// How often the lock is asked for. Asking, never waiting: a session that waits for an advisory lock
 /// holds a snapshot, and a concurrent index build of the holder would wait for that.
@@ -23,6 +27,13 @@ pub(crate) enum Lead<T> {
     Other(Blocker),
 }
 
+/// Who asks for the lead.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Claimant {
+    /// The instance, and for how long its silence is borne. A run on a caller's connection has neither: nobody beats for it.
+    pub(crate) instance: Option<(i64, Duration)>,
+}
+
 /// Runs `work` while holding the leader's lock; gives up after `patience` if another session has it.
 pub(crate) fn lead<T>(
     client: &mut Client,
@@ -30,14 +41,7 @@ pub(crate) fn lead<T>(
     work: impl FnOnce(&mut Client) -> Result<T, Error>,
 ) -> Result<Lead<T>, Error> {
     let begun = Instant::now();
-    loop {
-        let taken: bool = client
-            .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&KEY])
-            .doing("asking for the leader's lock")?
-            .get(0);
-        if taken {
-            break;
-        }
+    while !try_lock(client)? {
         if begun.elapsed() >= patience
             && let Some(other) = holder(client)?
         {
@@ -47,14 +51,115 @@ pub(crate) fn lead<T>(
     }
     let outcome = work(client);
     // With a broken connection the lock is gone as well.
-    let released = client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&KEY]);
+    let released = release(client);
     let value = outcome?;
-    released.doing("releasing the leader's lock")?;
+    released?;
     Ok(Lead::Done(value))
 }
 
+/// Asks for the leader's lock once.
+pub(crate) fn try_lock(client: &mut impl GenericClient) -> Result<bool, Error> {
+    let row = client
+        .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&KEY])
+        .doing("asking for the leader's lock")?;
+    Ok(row.get(0))
+}
+
+/// Begins a term, for the session that has the lock and once there is a state to write it to. A step of the term before
+/// that is still being written is waited for.
+pub(crate) fn begin_term(client: &mut impl GenericClient, claimant: Claimant) -> Result<i64, Error> {
+    let (instance, lease) = claimant.instance.unzip();
+    let lease = lease.map(|lease: Duration| lease.as_secs_f64());
+    let row = client
+        .query_one(
+            "WITH begun AS ( \
+                 UPDATE migrate.leader SET term = term + 1, pid = pg_catalog.pg_backend_pid(), instance = $1, \
+                        application = pg_catalog.current_setting('application_name'), \
+                        lease = pg_catalog.make_interval(secs => $2), took_at = clock_timestamp(), \
+                        beat_at = clock_timestamp(), released_at = NULL, idle_until = NULL \
+                 RETURNING term) \
+             SELECT term, pg_catalog.set_config('migrate.term', term::text, false), \
+                    pg_catalog.set_config('migrate.instance', coalesce($1::bigint::text, ''), false) FROM begun",
+            &[&instance, &lease],
+        )
+        .doing("taking the lead")?;
+    Ok(row.get(0))
+}
+
+/// Gives the lock back, and ends the term if one has begun.
+pub(crate) fn release(client: &mut Client) -> Result<(), Error> {
+    let row = client
+        .query_one(
+            "SELECT pg_catalog.current_setting('migrate.term', true), pg_catalog.pg_advisory_unlock($1), \
+                    pg_catalog.set_config('migrate.term', '', false), \
+                    pg_catalog.set_config('migrate.instance', '', false)",
+            &[&KEY],
+        )
+        .doing("releasing the leader's lock")?;
+    let term: Option<String> = row.get(0);
+    if let Some(term) = term.and_then(|term| term.parse::<i64>().ok()) {
+        client
+            .execute(
+                "UPDATE migrate.leader SET pid = NULL, released_at = clock_timestamp() WHERE term = $1",
+                &[&term],
+            )
+            .doing("ending a term")?;
+    }
+    Ok(())
+}
+
+/// Says that there is nothing to do for a while, in the term of this session.
+pub(crate) fn rest(client: &mut Client, pause: Duration) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE migrate.leader SET trouble = NULL, \
+                    idle_until = clock_timestamp() + pg_catalog.make_interval(secs => $1) \
+             WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint",
+            &[&pause.as_secs_f64()],
+        )
+        .doing("resting")?;
+    Ok(())
+}
+
+/// Says what ended a pass early, and that it need not be tried again for a while, in the term of this session.
+pub(crate) fn stumble(client: &mut Client, trouble: &str, pause: Duration) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE migrate.leader SET trouble = $2, \
+                    idle_until = clock_timestamp() + pg_catalog.make_interval(secs => $1) \
+             WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint",
+            &[&pause.as_secs_f64(), &trouble],
+        )
+        .doing("saying what went wrong")?;
+    Ok(())
+}
+
+/// What holds only while this session's term does. It keeps the term from ending before the transaction does.
+pub(crate) const IN_TERM: &str = "EXISTS (SELECT FROM migrate.leader \
+     WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint FOR KEY SHARE)";
+
+/// Refuses what was written outside of a term: `rows` is how many rows a statement with [`IN_TERM`] changed.
+pub(crate) fn require_term(rows: u64) -> Result<(), Error> {
+    if rows == 0 { Err(Error::Deposed) } else { Ok(()) }
+}
+
+/// Ends the session of a leader that is not heard of any more, if it still has the lock. Answers whether it was told to end.
+pub(crate) fn depose(client: &mut impl GenericClient, pid: i32) -> Result<bool, Error> {
+    let (high, low) = halves();
+    let row = client
+        .query_opt(
+            "SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l \
+             WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid = $3 \
+               AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+               AND l.classid = $1::int::oid AND l.objid = $2::int::oid",
+            &[&high, &low, &pid],
+        )
+        .doing("ending the session of a leader that is not heard of")?;
+    Ok(row.is_some_and(|row| row.get(0)))
+}
+
 fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
-    let (high, low) = ((KEY >> 32) as i32, KEY as i32);
+    let (high, low) = halves();
     let row = client
         .query_opt(
             "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.state, 'unknown'), \
@@ -72,4 +177,9 @@ fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
         state: row.get(2),
         open_for: Duration::from_secs_f64(row.get(3)),
     }))
+}
+
+/// The key as `pg_locks` shows it.
+fn halves() -> (i32, i32) {
+    ((KEY >> 32) as i32, KEY as i32)
 }

@@ -6,12 +6,14 @@
 mod bounds;
 mod catalog;
 mod compose;
+mod connect;
 mod database;
 mod drive;
 mod error;
 mod event;
 mod gate;
 mod hold;
+mod instance;
 mod job;
 mod leader;
 mod lock;
@@ -19,6 +21,7 @@ mod migrator;
 mod preflight;
 mod report;
 mod retreat;
+mod service;
 mod session;
 mod settings;
 mod state;
@@ -26,10 +29,13 @@ mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use connect::{IntoSource, Source};
 pub use database::DatabaseError;
 pub use error::{Blocker, Error, Problem};
 pub use event::Event;
+pub use instance::Instance;
 pub use migrator::Migrator;
 pub use report::{Closed, FailedRow, PlanReport, Position, Report};
+pub use service::{PlanStatus, Service, ServiceStatus, Starting};
 pub use settings::Settings;
 pub use state::HistoryEntry;

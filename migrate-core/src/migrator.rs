@@ -1,5 +1,6 @@
 //! The runner's front.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use migrate_plan::{Migrations, Phase, Plan, Side};
@@ -7,7 +8,8 @@ use postgres::Client;
 
 use crate::error::Error;
 use crate::event::Event;
-use crate::leader::{Lead, lead};
+use crate::instance::{Instance, Knowledge};
+use crate::leader::{Claimant, Lead, begin_term, lead};
 use crate::report::Report;
 use crate::session::{Decision, with_session, with_settings};
 use crate::settings::Settings;
@@ -23,6 +25,8 @@ pub struct Migrator {
     settings: Settings,
     observer: Option<Observer>,
     decision: Decision,
+    instance: Instance,
+    stopping: AtomicBool,
 }
 
 /// Who is told what happens.
@@ -31,7 +35,14 @@ type Observer = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 impl Migrator {
     /// A runner with the default settings.
     pub fn new(migrations: &'static Migrations) -> Migrator {
-        Migrator { migrations, settings: Settings::default(), observer: None, decision: Decision::default() }
+        Migrator {
+            migrations,
+            settings: Settings::default(),
+            observer: None,
+            decision: Decision::default(),
+            instance: Instance::default(),
+            stopping: AtomicBool::new(false),
+        }
     }
 
     /// Replaces the settings.
@@ -45,6 +56,14 @@ impl Migrator {
     #[must_use]
     pub fn soak(mut self, soak: Duration) -> Migrator {
         self.settings.soak = soak;
+        self
+    }
+
+    /// Says which application this is, and in which version: `migrate::instance!()`. Without it, the program's file name
+    /// is all there is.
+    #[must_use]
+    pub fn instance(mut self, instance: Instance) -> Migrator {
+        self.instance = instance;
         self
     }
 
@@ -80,7 +99,7 @@ impl Migrator {
     /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
     pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
         with_session(client, &self.decision, |client| {
-            let led = lead(client, self.settings.leader_wait, |client| drive::run(self, client, None))?;
+            let led = lead(client, self.settings.leader_wait, |client| self.drive(client, None))?;
             Ok(match led {
                 Lead::Done(report) => report,
                 Lead::Other(leader) => Report { leader: Some(leader), ..Report::default() },
@@ -105,7 +124,7 @@ impl Migrator {
                 why: format!("this build is at stage {}, so it may still use the old columns", plan.stage),
             });
         }
-        self.leading(client, |client| drive::run(self, client, Some((&plan.name, phase))))
+        self.leading(client, |client| self.drive(client, Some((&plan.name, phase))))
     }
 
     /// Takes a plan back to the old shape, with everything in it that was written on the new side, and
@@ -186,6 +205,13 @@ impl Migrator {
         )
     }
 
+    /// Carries plans forward, in a term of its own.
+    fn drive(&self, client: &mut Client, order: Option<(&str, Phase)>) -> Result<Report, Error> {
+        state::ensure(client)?;
+        begin_term(client, Claimant::default())?;
+        drive::run(self, client, order)
+    }
+
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
         with_session(client, &self.decision, |client| match lead(client, self.settings.leader_wait, work)? {
             Lead::Done(value) => Ok(value),
@@ -199,6 +225,32 @@ impl Migrator {
 
     pub(crate) fn limits(&self) -> &Settings {
         &self.settings
+    }
+
+    pub(crate) fn identity(&self) -> &Instance {
+        &self.instance
+    }
+
+    pub(crate) fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    pub(crate) fn knowledge(&self) -> Knowledge {
+        Knowledge::of(self.migrations)
+    }
+
+    /// Tells whatever is being done to end.
+    pub(crate) fn request_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Between two batches, or two tries: whether to go on.
+    pub(crate) fn require_running(&self) -> Result<(), Error> {
+        if self.is_stopping() { Err(Error::Stopped) } else { Ok(()) }
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {

@@ -5,6 +5,7 @@ use postgres::Client;
 
 use crate::database::Doing;
 use crate::error::Error;
+use crate::leader::{self, Claimant};
 use crate::migrator::Migrator;
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
 use crate::{hold, job, step};
@@ -13,6 +14,7 @@ use crate::{hold, job, step};
 /// `None`.
 pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phase: Option<Phase>) -> Result<(), Error> {
     state::ensure(client)?;
+    leader::begin_term(client, Claimant::default())?;
     let row = state::by_name(client, name)?.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
     require_revertible(client, &row, phase)?;
     if row.status == Status::Reverted {

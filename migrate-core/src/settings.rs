@@ -24,6 +24,19 @@ pub struct Settings {
     pub row_wait: Duration,
     /// How many failing rows a backfill records before it stops. Default: 1000.
     pub failed_rows: u32,
+    /// How long [`start`](crate::Migrator::start) waits for the schema to serve the build. Default: 60 s.
+    pub start_budget: Duration,
+    /// How often an instance says that it lives. Default: 5 s.
+    pub beat: Duration,
+    /// After this long without a beat an instance is suspect, and at two thirds of it it fences itself. Default: 30 s.
+    pub lease: Duration,
+    /// How long a suspect instance of which nothing else is left is still waited for. Default: 60 s, for requests and jobs
+    /// that are being worked off.
+    pub grace: Duration,
+    /// How often something that is waited for is looked at: a gate, the leader's seat. Default: 1 s.
+    pub poll: Duration,
+    /// After this long without a beat another instance takes the lead. Default: 10 s; the leader beats every [`poll`](Self::poll).
+    pub leader_lease: Duration,
 }
 
 impl Default for Settings {
@@ -36,6 +49,12 @@ impl Default for Settings {
             leader_wait: Duration::from_secs(30),
             row_wait: Duration::from_secs(60),
             failed_rows: 1000,
+            start_budget: Duration::from_secs(60),
+            beat: Duration::from_secs(5),
+            lease: Duration::from_secs(30),
+            grace: Duration::from_secs(60),
+            poll: Duration::from_secs(1),
+            leader_lease: Duration::from_secs(10),
         }
     }
 }

@@ -5,6 +5,7 @@ use postgres::{Client, GenericClient};
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
+use crate::leader::{IN_TERM, require_term};
 use crate::state::{JournalStep, PlanRow, TableRow};
 
 /// The place of a job in one heap.
@@ -64,15 +65,15 @@ pub(super) fn advance(
     rows: u64,
     mismatches: u64,
 ) -> Result<(), Error> {
-    client
-        .execute(
-            "UPDATE migrate.cursor SET next_block = $4, rows_done = rows_done + $5, mismatches = mismatches + $6, \
-                    updated_at = clock_timestamp() \
-             WHERE plan = $1 AND step = $2 AND relation = $3",
-            &[&plan.id, &step.number, &cursor.relation, &to, &(rows as i64), &(mismatches as i64)],
-        )
+    let sql = format!(
+        "UPDATE migrate.cursor SET next_block = $4, rows_done = rows_done + $5, mismatches = mismatches + $6, \
+                updated_at = clock_timestamp() \
+         WHERE plan = $1 AND step = $2 AND relation = $3 AND {IN_TERM}"
+    );
+    let rows = client
+        .execute(&sql, &[&plan.id, &step.number, &cursor.relation, &to, &(rows as i64), &(mismatches as i64)])
         .doing("moving a cursor")?;
-    Ok(())
+    require_term(rows)
 }
 
 /// Begins a job again from the first block of every heap.

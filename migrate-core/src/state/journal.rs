@@ -6,6 +6,7 @@ use postgres::GenericClient;
 use super::work::decode;
 use crate::database::Doing;
 use crate::error::Error;
+use crate::leader::{IN_TERM, require_term};
 
 /// A step as it was planned when its plan started.
 #[derive(Clone, Debug)]
@@ -76,16 +77,15 @@ pub(crate) fn reached(steps: &[JournalStep]) -> Option<Phase> {
     Phase::ALL.into_iter().rev().find(|phase| is_reached(phase) && steps.iter().any(|step| step.phase == *phase))
 }
 
-/// Writes how far a step is, in the transaction of its work where it has one.
+/// Writes how far a step is, in the transaction of its work where it has one. Only the leader does.
 pub(crate) fn mark(client: &mut impl GenericClient, plan: i64, step: i32, state: StepState) -> Result<(), Error> {
-    client
-        .execute(
-            "UPDATE migrate.step SET state = $3, \
-                    started_at = CASE WHEN $3 = 'pending' THEN NULL ELSE coalesce(started_at, clock_timestamp()) END, \
-                    done_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END \
-             WHERE plan = $1 AND number = $2",
-            &[&plan, &step, &state.as_str()],
-        )
-        .doing("writing the journal")?;
-    Ok(())
+    let sql = format!(
+        "UPDATE migrate.step SET state = $3, \
+                started_at = CASE WHEN $3 = 'pending' THEN NULL ELSE coalesce(started_at, clock_timestamp()) END, \
+                done_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END \
+         WHERE plan = $1 AND number = $2 AND {IN_TERM} \
+         RETURNING pg_catalog.pg_notify('migrate', '')"
+    );
+    let rows = client.execute(&sql, &[&plan, &step, &state.as_str()]).doing("writing the journal")?;
+    require_term(rows)
 }

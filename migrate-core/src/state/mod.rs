@@ -5,19 +5,24 @@ mod journal;
 mod plans;
 mod work;
 
+use postgres::error::SqlState;
 use postgres::{Client, GenericClient};
 
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
 pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
 pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, plans, side, tables};
+pub(crate) use work::side_of;
 
 use crate::database::Doing;
 use crate::error::{Error, Problem};
 
-/// The version of the tables below. A newer library may raise it and change them; an older one then
-/// refuses to touch them.
+/// The version of the tables. A newer library may raise it and change them.
 const VERSION: i32 = 1;
+
+/// The oldest version of this library that can work with them: builds with older libraries live on beside newer ones, so it
+/// is raised only where there is no other way.
+const COMPATIBLE: i32 = 1;
 
 /// Creates the state where it is missing. The caller holds the leader's lock, so nobody races.
 pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
@@ -34,9 +39,10 @@ pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
     let schema = if there { "" } else { "CREATE SCHEMA migrate; " };
     transaction
         .batch_execute(&format!(
-            "{schema}GRANT USAGE ON SCHEMA migrate TO PUBLIC;\n{}\n\
-             INSERT INTO migrate.state_version (version) VALUES ({VERSION});",
-            include_str!("schema.sql")
+            "{schema}GRANT USAGE ON SCHEMA migrate TO PUBLIC;\n{}\n{}\n\
+             INSERT INTO migrate.state_version (version, compatible) VALUES ({VERSION}, {COMPATIBLE});",
+            include_str!("schema.sql"),
+            include_str!("functions.sql")
         ))
         .doing("creating the state in schema \"migrate\"")?;
     transaction.commit().doing("creating the state")?;
@@ -45,14 +51,23 @@ pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
 
 /// Whether there is a state, which must be of a version that this library knows.
 pub(crate) fn exists(client: &mut impl GenericClient) -> Result<bool, Error> {
-    match version(client)? {
-        Some(found) if found > VERSION => Err(Error::NewerState { found, known: VERSION }),
-        version => Ok(version.is_some()),
-    }
+    let Some((found, compatible)) = version(client)? else { return Ok(false) };
+    require_compatible(found, compatible)?;
+    Ok(true)
 }
 
-/// The version of the state, if there is any.
-fn version(client: &mut impl GenericClient) -> Result<Option<i32>, Error> {
+/// Refuses a state that this library cannot work with.
+pub(crate) fn require_compatible(found: i32, compatible: i32) -> Result<(), Error> {
+    if compatible > VERSION { Err(Error::NewerState { found, known: VERSION }) } else { Ok(()) }
+}
+
+/// Whether a query of the state's functions was refused because there is no state.
+pub(crate) fn is_absent(code: &SqlState) -> bool {
+    [SqlState::INVALID_SCHEMA_NAME, SqlState::UNDEFINED_FUNCTION, SqlState::UNDEFINED_TABLE].contains(code)
+}
+
+/// The version of the state, if there is any, and the oldest library that may work with it.
+fn version(client: &mut impl GenericClient) -> Result<Option<(i32, i32)>, Error> {
     let exists: bool = client
         .query_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
         .doing("looking for the state")?
@@ -61,8 +76,8 @@ fn version(client: &mut impl GenericClient) -> Result<Option<i32>, Error> {
         return Ok(None);
     }
     let row =
-        client.query_opt("SELECT version FROM migrate.state_version", &[]).doing("reading the state's version")?;
-    Ok(row.map(|row| row.get(0)))
+        client.query_opt("SELECT version, compatible FROM migrate.state_version", &[]).doing("reading the state's version")?;
+    Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
 fn require_right_to_create(client: &mut Client) -> Result<(), Error> {

@@ -32,6 +32,17 @@ pub(crate) enum Status {
     Reverted,
 }
 
+impl Status {
+    /// Reads it as the state has it.
+    pub(crate) fn of(word: &str) -> Status {
+        match word {
+            "finished" => Status::Finished,
+            "reverted" => Status::Reverted,
+            _ => Status::Running,
+        }
+    }
+}
+
 /// What of a plan stands on a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -123,11 +134,7 @@ fn plan_row(row: &Row) -> PlanRow {
         id: row.get(0),
         name: row.get(1),
         declaration: row.get(2),
-        status: match status.as_str() {
-            "finished" => Status::Finished,
-            "reverted" => Status::Reverted,
-            _ => Status::Running,
-        },
+        status: Status::of(&status),
         side: side_of(&side).unwrap_or(Side::Old),
         held_at: held.map(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
         conflicts: row.get(6),

@@ -3,8 +3,37 @@
 
 CREATE TABLE migrate.state_version (
     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-    version integer NOT NULL
+    version integer NOT NULL,
+    -- The oldest version of a library that may work with this state: builds with older libraries live on beside newer.
+    compatible integer NOT NULL
 );
+
+-- Taken for share by whoever registers, and for update by whoever closes a plan to older builds: so no older build comes
+-- in between the look for older builds and what must not happen beside them.
+CREATE TABLE migrate.epoch (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    number bigint NOT NULL DEFAULT 0
+);
+INSERT INTO migrate.epoch DEFAULT VALUES;
+
+-- Who carries steps out. The term is the key, so that a step that holds it for key share keeps it from being raised, and
+-- a beat does not wait for the step.
+CREATE TABLE migrate.leader (
+    term bigint PRIMARY KEY,
+    pid integer,
+    application text,
+    instance bigint,
+    took_at timestamptz,
+    beat_at timestamptz,
+    -- Nobody beats for a single run on a connection of the caller's; its session is all there is to judge it by.
+    lease interval,
+    released_at timestamptz,
+    -- Every plan was looked at, and nothing can be done before this time.
+    idle_until timestamptz,
+    -- What ended the last pass early.
+    trouble text
+) WITH (fillfactor = 50);
+INSERT INTO migrate.leader (term) VALUES (0);
 
 CREATE TABLE migrate.plan (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -17,6 +46,11 @@ CREATE TABLE migrate.plan (
     -- The last phase that the runner may enter, where an operator has set one.
     held_at text CHECK (held_at IN ('none', 'expand', 'dual_write', 'switch', 'contract')),
     conflicts bigint NOT NULL DEFAULT 0,
+    -- Builds that may use the old columns are not let in any more.
+    closed_at timestamptz,
+    -- What kept the plan from going on when it was last looked at, and when that was.
+    waits_for text[] NOT NULL DEFAULT '{}',
+    looked_at timestamptz,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     switched_at timestamptz,
     retired_at timestamptz,
@@ -117,10 +151,79 @@ CREATE TABLE migrate.history (
     statements text[],
     role text NOT NULL DEFAULT current_user,
     application text NOT NULL DEFAULT current_setting('application_name'),
+    -- The instance that did it, where a service did.
+    instance bigint DEFAULT nullif(current_setting('migrate.instance', true), '')::bigint,
+    -- How long it took, and what the table lock cost that it needed: the time it was tried for, and who held the table.
+    took interval,
+    lock_waited interval,
+    lock_holders text[],
     -- The person who decided it, and the reason given. A runner sets them for as long as it works.
     decided_by text DEFAULT nullif(current_setting('migrate.decided_by', true), ''),
     reason text DEFAULT nullif(current_setting('migrate.reason', true), '')
 );
 
+-- The processes of applications. A lease that has run out makes one suspect, and no more than that.
+CREATE TABLE migrate.instance (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Known to the process alone: nobody else renews its lease, or ends it.
+    secret uuid NOT NULL DEFAULT gen_random_uuid(),
+    application text NOT NULL,
+    version text NOT NULL,
+    host text NOT NULL,
+    process integer NOT NULL,
+    role text NOT NULL DEFAULT session_user,
+    -- The application_name that its sessions carry.
+    tag text NOT NULL,
+    -- Others that its sessions carry, by its own word.
+    session_names text[] NOT NULL,
+    -- The plans that it knows, each with its stage.
+    plans text[] NOT NULL,
+    stages text[] NOT NULL,
+    lease interval NOT NULL,
+    grace interval NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- Stopped by itself; gone, by all evidence or by an operator's word.
+    state text NOT NULL DEFAULT 'live' CHECK (state IN ('live', 'stopped', 'gone')),
+    ended_at timestamptz
+) WITH (fillfactor = 50);
+CREATE INDEX instance_live ON migrate.instance (application) WHERE state = 'live';
+
+-- The builds ever seen: one that was here before a plan started and does not know it is older than the plan.
+CREATE TABLE migrate.build (
+    application text NOT NULL,
+    version text NOT NULL,
+    plans text[] NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (application, version, plans)
+);
+
+-- Evidence at a gate that an operator has looked into, and that keeps it closed no more.
+CREATE TABLE migrate.acknowledgement (
+    plan text NOT NULL,
+    evidence text NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, evidence)
+);
+
+-- Sessions of no registered instance that were seen at a plan's tables.
+CREATE TABLE migrate.sighting (
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    application text NOT NULL,
+    role text NOT NULL,
+    pid integer NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, application, role)
+);
+
+-- How often statements that name an old column had been run when the sides were switched, as pg_stat_statements has it.
+CREATE TABLE migrate.statement_seen (
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    queryid bigint NOT NULL,
+    calls bigint NOT NULL,
+    PRIMARY KEY (plan, queryid)
+);
+
 -- Every application may ask which side to use; the rest is for the runner's role.
 GRANT SELECT (name, side) ON migrate.plan TO PUBLIC;
+GRANT SELECT ON migrate.state_version TO PUBLIC;

@@ -36,7 +36,7 @@ pub(super) fn decode(words: &[String]) -> Option<Work> {
     })
 }
 
-pub(super) fn side_of(word: &str) -> Option<Side> {
+pub(crate) fn side_of(word: &str) -> Option<Side> {
     [Side::Old, Side::New].into_iter().find(|side| side.as_str() == word)
 }
 

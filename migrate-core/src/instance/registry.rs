@@ -1,0 +1,282 @@
+//! The list of instances in the database: coming in, renewing a lease, leaving. Each is one query, and answers where the
+//! plans are.
+
+use std::time::Duration;
+
+use migrate_plan::{Migrations, Phase, Side, Stage};
+use postgres::types::{ToSql, Type};
+use postgres::{Client, Row};
+
+use super::Instance;
+use crate::database::{DatabaseError, Doing};
+use crate::error::Error;
+use crate::leader;
+use crate::settings::Settings;
+use crate::state::{self, Status};
+
+/// The advisory locks of instances, one for each: the bytes of `migi`.
+const NAMESPACE: i32 = i32::from_be_bytes(*b"migi");
+
+/// What a build knows: its plans in their order.
+#[derive(Clone, Debug)]
+pub(crate) struct Knowledge {
+    pub(crate) names: Vec<&'static str>,
+    pub(crate) stages: Vec<Stage>,
+    declarations: Vec<&'static str>,
+    goals: Vec<&'static str>,
+    stage_words: Vec<&'static str>,
+}
+
+impl Knowledge {
+    pub(crate) fn of(migrations: &Migrations) -> Knowledge {
+        let outlines = || migrations.plans().iter().map(|plan| plan.outline());
+        Knowledge {
+            names: outlines().map(|outline| outline.name).collect(),
+            stages: outlines().map(|outline| outline.stage).collect(),
+            declarations: outlines().map(|outline| outline.declaration).collect(),
+            goals: outlines().map(|outline| outline.stage.last_phase().as_str()).collect(),
+            stage_words: outlines().map(|outline| outline.stage.as_str()).collect(),
+        }
+    }
+}
+
+/// An instance that was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Registered {
+    pub(crate) id: i64,
+    secret: String,
+    /// The `application_name` that its sessions carry.
+    pub(crate) tag: String,
+}
+
+/// What came of asking to be let in.
+pub(crate) enum Registration {
+    /// It was.
+    In(Registered, Beat),
+    /// A plan keeps it out.
+    Refused { plan: String, why: String },
+    /// There is no state yet: nobody has led here.
+    NoState,
+}
+
+/// What a beat answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Beat {
+    /// Whether the instance is on the list.
+    pub(crate) alive: bool,
+    pub(crate) seat: Seat,
+    pub(crate) plans: Vec<Seen>,
+}
+
+/// The leader's seat, as an instance sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seat {
+    /// Whether the role may carry steps out.
+    pub(crate) may_lead: bool,
+    pub(crate) is_free: bool,
+    /// The backend of a leader that is not heard of any more.
+    pub(crate) stale: Option<i32>,
+    pub(crate) term: i64,
+    /// For how long there is nothing to be done, by the last leader's word.
+    pub(crate) idle_for: Duration,
+    /// What ended the last pass early.
+    pub(crate) trouble: Option<String>,
+}
+
+/// A plan, as an instance sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    /// Its place in the build; none where the build does not know it.
+    pub(crate) place: Option<usize>,
+    pub(crate) name: String,
+    /// None where it has not started.
+    pub(crate) status: Option<Status>,
+    pub(crate) side: Side,
+    pub(crate) is_held: bool,
+    pub(crate) is_edited: bool,
+    pub(crate) reached: Option<Phase>,
+    /// Whether steps are left that this build would do.
+    pub(crate) is_left: bool,
+    pub(crate) done: usize,
+    pub(crate) beyond: usize,
+    pub(crate) is_sound: bool,
+    pub(crate) waits_for: Vec<String>,
+}
+
+impl Seen {
+    /// Whether there is something for a leader to do, or to look at.
+    pub(crate) fn has_work(&self) -> bool {
+        self.place.is_some()
+            && match self.status {
+                None => true,
+                Some(Status::Reverted) => !self.is_held,
+                Some(Status::Running) => self.is_left || !self.is_sound || self.is_edited,
+                Some(Status::Finished) => self.is_edited,
+            }
+    }
+
+    /// Whether code at `stage` finds what it needs: both columns, or a new column that is filled.
+    pub(crate) fn serves(&self, stage: Stage) -> bool {
+        let needed = match stage {
+            Stage::DualWrite => Phase::Expand,
+            Stage::Switch | Stage::Contract => Phase::DualWrite,
+        };
+        match self.status {
+            None | Some(Status::Reverted) => false,
+            Some(Status::Finished) => true,
+            Some(Status::Running) => self.reached >= Some(needed),
+        }
+    }
+}
+
+/// The columns that tell where everything is.
+const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, \
+     l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, l.is_sound, \
+     l.waits_for";
+
+/// Asks to be let in.
+pub(crate) fn register(
+    client: &mut Client,
+    instance: &Instance,
+    settings: &Settings,
+    known: &Knowledge,
+) -> Result<Registration, Error> {
+    let host = host();
+    let process = i32::try_from(std::process::id()).unwrap_or(0);
+    let sql = format!(
+        "SELECT r.instance, r.secret::text, r.tag, r.refused_by, r.why, \
+                (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), {SIGHT} \
+         FROM migrate.register($1, $2, $3, $4, $5, $6, $7, $8, $9) r \
+         CROSS JOIN LATERAL migrate.seat($10, r.instance) s \
+         LEFT JOIN LATERAL migrate.look($6, $11, $12, true) l ON true"
+    );
+    let (lease, grace) = (settings.lease.as_secs_f64(), settings.grace.as_secs_f64());
+    let parameters: [(&(dyn ToSql + Sync), Type); 12] = [
+        (&instance.application, Type::TEXT),
+        (&instance.version, Type::TEXT),
+        (&host, Type::TEXT),
+        (&process, Type::INT4),
+        (&instance.session_names, Type::TEXT_ARRAY),
+        (&known.names, Type::TEXT_ARRAY),
+        (&known.stage_words, Type::TEXT_ARRAY),
+        (&lease, Type::FLOAT8),
+        (&grace, Type::FLOAT8),
+        (&leader::KEY, Type::INT8),
+        (&known.declarations, Type::TEXT_ARRAY),
+        (&known.goals, Type::TEXT_ARRAY),
+    ];
+    let rows = match client.query_typed(&sql, &parameters) {
+        Ok(rows) => rows,
+        Err(error) if error.code().is_some_and(state::is_absent) => return Ok(Registration::NoState),
+        Err(error) => return Err(DatabaseError::new("registering this instance", error).into()),
+    };
+    let Some(first) = rows.first() else { return Ok(Registration::NoState) };
+    state::require_compatible(first.get(5), first.get(6))?;
+    if let Some(plan) = first.get(3) {
+        return Ok(Registration::Refused { plan, why: first.get(4) });
+    }
+    let registered = Registered { id: first.get(0), secret: first.get(1), tag: first.get(2) };
+    Ok(Registration::In(registered, sight(&rows, 7, true)))
+}
+
+/// Renews the lease of an instance, and that of its term where it leads; looks whether the plans are sound where asked to.
+pub(crate) fn beat(
+    client: &mut Client,
+    registered: &Registered,
+    known: &Knowledge,
+    term: Option<i64>,
+    soundly: bool,
+) -> Result<Beat, Error> {
+    let sql = format!(
+        "SELECT b, {SIGHT} FROM migrate.beat($1, $2::text::uuid, $3) b \
+         CROSS JOIN LATERAL migrate.seat($4, $1) s \
+         LEFT JOIN LATERAL migrate.look($5, $6, $7, $8) l ON true"
+    );
+    let rows = client
+        .query(
+            &sql,
+            &[&registered.id, &registered.secret, &term, &leader::KEY, &known.names, &known.declarations, &known.goals, &soundly],
+        )
+        .doing("renewing this instance's lease")?;
+    let alive = rows.first().is_some_and(|row| row.get(0));
+    Ok(sight(&rows, 1, alive))
+}
+
+/// Takes an instance off the list.
+pub(crate) fn leave(client: &mut Client, registered: &Registered) -> Result<(), Error> {
+    client
+        .execute("SELECT migrate.leave($1, $2::text::uuid)", &[&registered.id, &registered.secret])
+        .doing("leaving the list of instances")?;
+    Ok(())
+}
+
+/// Ties the life of an instance to a session: its lock, its name, and word of what changes. A peer that is gone without a
+/// word is noticed within half a minute.
+pub(crate) fn hold_lock(client: &mut Client, registered: &Registered) -> Result<(), Error> {
+    let (id, tag) = (lock_id(registered.id), registered.tag.replace('\'', "''"));
+    client
+        .batch_execute(&format!(
+            "LISTEN migrate; \
+             SELECT pg_catalog.pg_try_advisory_lock_shared({NAMESPACE}, {id}); \
+             SET application_name = '{tag}'; \
+             SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
+             SET idle_session_timeout = 0; SET statement_timeout = 0"
+        ))
+        .doing("tying the instance to its session")?;
+    Ok(())
+}
+
+/// The second half of an instance's advisory lock: the low bits of its number.
+fn lock_id(id: i64) -> i32 {
+    (id & i64::from(i32::MAX)) as i32
+}
+
+fn sight(rows: &[Row], from: usize, alive: bool) -> Beat {
+    let seat = rows.first().map_or_else(Seat::unknown, |row| Seat {
+        may_lead: row.get(from),
+        is_free: row.get(from + 1),
+        stale: row.get(from + 2),
+        term: row.get(from + 3),
+        idle_for: Duration::try_from_secs_f64(row.get::<_, Option<f64>>(from + 4).unwrap_or(0.0)).unwrap_or_default(),
+        trouble: row.get(from + 5),
+    });
+    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 6)).collect();
+    plans.sort_by_key(|plan| plan.place.unwrap_or(usize::MAX));
+    Beat { alive, seat, plans }
+}
+
+fn seen(row: &Row, from: usize) -> Option<Seen> {
+    let place: Option<i64> = row.get(from);
+    let name: Option<String> = row.get(from + 1);
+    let (status, side): (Option<String>, Option<String>) = (row.get(from + 2), row.get(from + 3));
+    let (held, reached): (Option<String>, Option<String>) = (row.get(from + 4), row.get(from + 6));
+    Some(Seen {
+        place: place.and_then(|place| usize::try_from(place - 1).ok()),
+        name: name?,
+        status: status.map(|word| Status::of(&word)),
+        side: side.and_then(|word| state::side_of(&word)).unwrap_or(Side::Old),
+        is_held: held.is_some(),
+        is_edited: row.get::<_, Option<bool>>(from + 5).unwrap_or(false),
+        reached: reached.and_then(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
+        done: count(row, from + 7),
+        is_left: count(row, from + 8) > 0,
+        beyond: count(row, from + 9),
+        is_sound: row.get::<_, Option<bool>>(from + 10).unwrap_or(true),
+        waits_for: row.get::<_, Option<Vec<String>>>(from + 11).unwrap_or_default(),
+    })
+}
+
+fn count(row: &Row, place: usize) -> usize {
+    row.get::<_, Option<i64>>(place).and_then(|count| usize::try_from(count).ok()).unwrap_or(0)
+}
+
+impl Seat {
+    fn unknown() -> Seat {
+        Seat { may_lead: false, is_free: false, stale: None, term: 0, idle_for: Duration::ZERO, trouble: None }
+    }
+}
+
+/// What this machine calls itself.
+fn host() -> String {
+    hostname::get().map_or_else(|_| "unknown".to_owned(), |name| name.to_string_lossy().into_owned())
+}

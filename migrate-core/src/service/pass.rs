@@ -1,0 +1,72 @@
+//! Steps, done by the instance that leads.
+
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use postgres::Client;
+
+use super::failure;
+use super::shared::Shared;
+use crate::error::Error;
+use crate::leader::{self, Claimant};
+use crate::report::{Closed, Report};
+use crate::session::with_session;
+use crate::{drive, state};
+
+/// Does what can be done, in the session that has the leader's lock, and gives the lock back.
+pub(super) fn run(shared: &Arc<Shared>, mut client: Client, number: u64) {
+    let _guard = Guard { shared, number };
+    let outcome = pass(shared, &mut client, number);
+    if let Err(error) = &outcome {
+        tracing::warn!(%error, "a pass ended early");
+        // Where the connection is well, the others are told, and do not run into the same at once.
+        let _ = leader::stumble(&mut client, &error.to_string(), failure::pause(error, shared.migrator.limits()));
+    }
+    if let Err(error) = leader::release(&mut client) {
+        tracing::debug!(%error, "the leader's lock went with its session");
+    }
+    drop(client);
+    shared.end_pass(number, outcome);
+}
+
+fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> {
+    let migrator = &shared.migrator;
+    with_session(client, migrator.decision(), |client| {
+        state::ensure(client)?;
+        // The first one only makes the state: then the instance comes in, and has a lease to lead with.
+        let Some(registered) = shared.registered() else { return Ok(()) };
+        let instance = Some((registered.id, migrator.limits().leader_lease));
+        let term = leader::begin_term(client, Claimant { instance })?;
+        shared.begin_term(number, term);
+        let report = drive::run(migrator, client, None)?;
+        leader::rest(client, rest(&report, migrator.limits().poll))
+    })
+}
+
+/// How long there is nothing to do: rows that stand in the way are looked for with a walk over their table, other gates with
+/// a few queries.
+fn rest(report: &Report, poll: Duration) -> Duration {
+    let rests = report.plans.iter().flat_map(|plan| &plan.closed).map(|closed| match closed {
+        Closed::FailedRows { .. } | Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
+        Closed::LockedRows { .. } => poll * 5,
+        Closed::Soak { left, .. } => (*left).clamp(poll, poll * 10),
+        _ => poll,
+    });
+    rests.min().unwrap_or_default()
+}
+
+/// Ends a pass also where it panics, so that another can begin.
+struct Guard<'a> {
+    shared: &'a Shared,
+    number: u64,
+}
+
+impl Drop for Guard<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let why = "a step ended in a panic, which is a fault of this library".to_owned();
+            self.shared.end_pass(self.number, Err(Error::Refused { why }));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Keeps an instance on the list of those that live, looks where the plans are, and takes the lead where it is free.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use postgres::Client;
+use postgres::fallible_iterator::FallibleIterator;
+
+use super::shared::Shared;
+use super::supervisor::start;
+use super::{failure, pass};
+use crate::database::DatabaseError;
+use crate::error::Error;
+use crate::event::Event;
+use crate::instance::{self, Registered, Registration, Seat};
+use crate::leader;
+
+/// Between two tries to reach the database: the first pause, and the longest.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
+
+/// For so long a wait for word is not interrupted.
+const SLICE: Duration = Duration::from_millis(200);
+
+/// Between two looks for a state that somebody is creating.
+const CREATION: Duration = Duration::from_millis(25);
+
+/// How often a plan's results are looked for in the catalog, beside every start.
+const SOUNDLY: Duration = Duration::from_secs(30);
+
+/// How a session of the pulse ended.
+enum Ended {
+    /// It leads now: it belongs to a pass.
+    Handed,
+    /// The service is over, or another pulse has taken its place.
+    Over,
+}
+
+/// Lives until the service stops or another pulse takes its place.
+pub(super) fn run(shared: &Arc<Shared>, number: u64) {
+    let mut pause = PAUSES.0;
+    while shared.is_current(number) {
+        match (Pulse { shared, number, tied: false, looked_at: None }).session() {
+            Ok(Ended::Handed) => pause = PAUSES.0,
+            Ok(Ended::Over) => break,
+            Err(error) if failure::is_final(&error, shared.was_served()) => {
+                shared.fail(error);
+                break;
+            }
+            Err(error) => {
+                tracing::debug!(%error, "the pulse begins again");
+                if shared.migrator.is_stopping() {
+                    break;
+                }
+                shared.troubled(&error);
+                shared.moved(number);
+                shared.pause(pause);
+                pause = (pause * 2).min(PAUSES.1);
+            }
+        }
+    }
+    if shared.is_current(number) {
+        shared.end();
+    }
+}
+
+struct Pulse<'a> {
+    shared: &'a Arc<Shared>,
+    number: u64,
+    /// Whether the instance's lock is in this session.
+    tied: bool,
+    looked_at: Option<Instant>,
+}
+
+impl Pulse<'_> {
+    fn session(&mut self) -> Result<Ended, Error> {
+        let shared = self.shared;
+        let name = shared.tag().unwrap_or_else(|| format!("{} migrate", shared.migrator.identity().application));
+        let mut client = shared.source.connect(&name)?;
+        loop {
+            let is_in = self.attend(&mut client)?;
+            if !shared.is_current(self.number) {
+                return Ok(Ended::Over);
+            }
+            if shared.migrator.is_stopping() {
+                if let Some(registered) = shared.registered() {
+                    instance::leave(&mut client, &registered)?;
+                }
+                return Ok(Ended::Over);
+            }
+            if self.take_lead(&mut client, is_in)? {
+                let shared = Arc::clone(shared);
+                let number = shared.begin_pass(client.cancel_token());
+                start("migrate-pass", move || pass::run(&shared, client, number));
+                return Ok(Ended::Handed);
+            }
+            self.wait(&mut client, is_in)?;
+        }
+    }
+
+    /// Renews the lease, or comes in where the instance is not on the list; answers whether it is.
+    fn attend(&mut self, client: &mut Client) -> Result<bool, Error> {
+        if let Some(registered) = self.shared.registered()
+            && self.beat(client, &registered)?
+        {
+            return Ok(true);
+        }
+        let (shared, sent) = (self.shared, Instant::now());
+        let migrator = &shared.migrator;
+        match instance::register(client, migrator.identity(), migrator.limits(), &shared.known)? {
+            Registration::NoState => {
+                shared.moved(self.number);
+                Ok(false)
+            }
+            Registration::Refused { plan, why } => Err(Error::Retired { plan, why }),
+            Registration::In(registered, beat) => {
+                shared.let_in(Some(registered.clone()));
+                self.looked_at = Some(sent);
+                shared.heard(sent, beat);
+                self.tie(client, &registered)?;
+                Ok(true)
+            }
+        }
+    }
+
+    fn beat(&mut self, client: &mut Client, registered: &Registered) -> Result<bool, Error> {
+        let (shared, sent) = (self.shared, Instant::now());
+        self.tie(client, registered)?;
+        let soundly = self.looked_at.is_none_or(|at| at.elapsed() > SOUNDLY);
+        let beat = instance::beat(client, registered, &shared.known, shared.term(), soundly)?;
+        if soundly {
+            self.looked_at = Some(sent);
+        }
+        if !beat.alive {
+            // Taken for dead, or a standby that had not heard of it was promoted.
+            tracing::warn!(instance = registered.tag, "this instance was taken off the list; asking to be let in again");
+            shared.let_in(None);
+            self.tied = false;
+            return Ok(false);
+        }
+        shared.heard(sent, beat);
+        Ok(true)
+    }
+
+    fn tie(&mut self, client: &mut Client, registered: &Registered) -> Result<(), Error> {
+        if !self.tied {
+            instance::hold_lock(client, registered)?;
+            self.tied = true;
+        }
+        Ok(())
+    }
+
+    /// Takes the leader's lock in this session, where there is something to do and nobody does it.
+    fn take_lead(&self, client: &mut Client, is_in: bool) -> Result<bool, Error> {
+        if !is_in {
+            return Ok(!self.shared.is_leading() && leader::try_lock(client)?);
+        }
+        match self.shared.wants_lead() {
+            None => Ok(false),
+            Some(Seat { stale: Some(pid), .. }) => {
+                let is_told = leader::depose(client, pid)?;
+                tracing::warn!(pid, is_told, "the leader was not heard of for too long; its session is to end");
+                self.shared.notify(&Event::Deposed { pid });
+                Ok(false)
+            }
+            Some(_) => leader::try_lock(client),
+        }
+    }
+
+    /// Waits for word from the database, or until the next beat is due.
+    fn wait(&self, client: &mut Client, is_in: bool) -> Result<(), Error> {
+        let shared = self.shared;
+        let until = Instant::now() + if is_in { shared.interval() } else { CREATION };
+        while !shared.migrator.is_stopping() && shared.is_current(self.number) {
+            shared.moved(self.number);
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            let failed = |source| DatabaseError::new("listening for changes", source);
+            if client.notifications().timeout_iter(left.min(SLICE)).next().map_err(failed)?.is_some() {
+                // One look answers all that came together.
+                while client.notifications().iter().next().map_err(failed)?.is_some() {}
+                break;
+            }
+        }
+        Ok(())
+    }
+}

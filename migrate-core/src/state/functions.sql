@@ -1,0 +1,164 @@
+-- What applications ask of the state. They run with its owner's rights: a role that may only read and write its own
+-- tables can register, renew its lease and follow.
+
+-- Whether what the journal says of a running plan is in the catalog.
+CREATE FUNCTION migrate.is_sound(plan bigint) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    probe text;
+    is_there boolean;
+BEGIN
+    -- Both sync triggers on every table, on for every session, and none of the user's after them.
+    IF EXISTS (
+        WITH RECURSIVE member(oid) AS (
+            SELECT to_regclass(format('%I.%I', t.schema_name, t.table_name))::oid
+            FROM migrate.plan_table t WHERE t.plan = is_sound.plan AND t.shape <> 'absent'
+            UNION SELECT i.inhrelid FROM pg_inherits i JOIN member m ON m.oid = i.inhparent)
+        SELECT FROM member m
+        WHERE m.oid IS NULL
+           OR (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m.oid AND t.tgenabled = 'A'
+                 AND t.tgname IN ('~migrate_sync_i', '~migrate_sync_u')) < 2
+           OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.oid AND NOT t.tgisinternal
+                 AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE "C" > '~migrate_sync_i'
+                 AND t.tgname <> '~migrate_sync_u')
+    ) THEN
+        RETURN false;
+    END IF;
+    -- Later steps move what earlier ones made: a retired column, a check that became a flag.
+    FOR probe IN
+        SELECT s.probe FROM migrate.step s
+        WHERE s.plan = is_sound.plan AND s.state = 'done' AND s.probe <> ''
+          AND NOT (s.work[1] = 'statement' OR s.work[1] = 'transaction' AND s.work[4] = 'tighten')
+          AND NOT EXISTS (SELECT FROM migrate.step later WHERE later.plan = s.plan AND later.number > s.number
+                            AND later.state = 'done' AND later.phase = 'contract')
+    LOOP
+        EXECUTE probe INTO is_there;
+        IF is_there IS NOT TRUE THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
+END $$;
+
+-- Where the plans are that a build knows by these names, and those in flight that it does not know, which have no place.
+-- To do is what is left up to the goal and up to where an operator holds the plan.
+CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], soundly boolean) RETURNS TABLE (
+    place bigint, name text, id bigint, status text, side text, held_at text, is_edited boolean, reached text,
+    steps bigint, done bigint, left_to_do bigint, beyond bigint, is_closed boolean, is_sound boolean, waits_for text[])
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH phase(name, number) AS (VALUES ('expand', 1), ('dual_write', 2), ('switch', 3), ('contract', 4))
+    , known AS (
+        SELECT k.place, coalesce(k.name, p.name) AS name, k.declaration, k.goal, p AS row
+        FROM ROWS FROM (unnest(look.names), unnest(look.declarations), unnest(look.goals))
+             WITH ORDINALITY AS k(name, declaration, goal, place)
+        FULL JOIN migrate.plan p ON p.name = k.name
+        WHERE k.place IS NOT NULL OR p.status = 'running')
+    SELECT k.place, k.name, (k.row).id, (k.row).status, (k.row).side, (k.row).held_at,
+           (k.row).status <> 'reverted' AND (k.row).declaration <> k.declaration,
+           CASE WHEN j.steps = 0 THEN NULL WHEN j.first_left IS NULL THEN 'contract'
+                ELSE (SELECT f.name FROM phase f WHERE f.number < j.first_left ORDER BY f.number DESC LIMIT 1) END,
+           j.steps, j.done, j.left_to_do, j.beyond, (k.row).closed_at IS NOT NULL,
+           NOT soundly OR (k.row).status IS DISTINCT FROM 'running' OR migrate.is_sound((k.row).id),
+           coalesce((k.row).waits_for, '{}')
+    FROM known k
+    CROSS JOIN LATERAL (
+        SELECT count(*) AS steps, count(*) FILTER (WHERE s.state = 'done') AS done,
+               min(f.number) FILTER (WHERE s.state <> 'done') AS first_left,
+               count(*) FILTER (WHERE s.state <> 'done' AND f.number <= g.number AND f.number <= h.number) AS left_to_do,
+               count(*) FILTER (WHERE s.state <> 'done' AND f.number > g.number) AS beyond
+        FROM migrate.step s
+        JOIN phase f ON f.name = s.phase
+        LEFT JOIN phase g ON g.name = k.goal
+        LEFT JOIN (VALUES ('none', 0), ('expand', 1), ('dual_write', 2), ('switch', 3), ('contract', 4)) h(name, number)
+          ON h.name = coalesce((k.row).held_at, 'contract')
+        WHERE s.plan = (k.row).id) j
+    ORDER BY k.place, (k.row).id
+$$;
+
+-- The plan that keeps a build of these plans out, if any, and why.
+CREATE FUNCTION migrate.refusal(application text, version text, names text[], stages text[])
+RETURNS TABLE (plan text, why text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT p.name,
+           CASE WHEN k.stage IS NULL THEN 'it does not know the plan'
+                ELSE format('it has the plan at stage %s', k.stage) END
+           || format(', and since %s builds that may use the old columns are not served',
+                     to_char(p.closed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS" UTC"'))
+    FROM migrate.plan p
+    LEFT JOIN ROWS FROM (unnest(refusal.names), unnest(refusal.stages)) AS k(name, stage) ON k.name = p.name
+    WHERE p.closed_at IS NOT NULL AND p.status IN ('running', 'finished') AND k.stage IS DISTINCT FROM 'contract'
+      AND NOT EXISTS (SELECT FROM migrate.acknowledgement a
+                      WHERE a.plan = p.name AND a.evidence = 'application:' || refusal.application)
+      -- A finished plan may have been deleted from the code, in a build that came after it.
+      AND (k.stage IS NOT NULL OR p.status = 'running'
+           OR EXISTS (SELECT FROM migrate.build b
+                      WHERE b.application = refusal.application AND b.version = refusal.version
+                        AND b.plans = refusal.names AND b.seen_at < p.started_at))
+    ORDER BY p.id LIMIT 1
+$$;
+
+-- Lets an instance in, unless a plan keeps it out.
+CREATE FUNCTION migrate.register(
+    application text, version text, host text, process integer, session_names text[], names text[], stages text[],
+    lease float8, grace float8,
+    OUT instance bigint, OUT secret uuid, OUT tag text, OUT refused_by text, OUT why text)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    build text := format('%s@%s', application, version);
+BEGIN
+    PERFORM FROM migrate.epoch FOR SHARE;
+    SELECT r.plan, r.why INTO refused_by, register.why FROM migrate.refusal(application, version, names, stages) r;
+    IF refused_by IS NOT NULL THEN
+        RETURN;
+    END IF;
+    INSERT INTO migrate.build AS b (application, version, plans) VALUES (application, version, names) ON CONFLICT DO NOTHING;
+    instance := nextval(pg_get_serial_sequence('migrate.instance', 'id'));
+    tag := left(build, 62 - length(instance::text)) || '/' || instance;
+    INSERT INTO migrate.instance AS i
+           (id, application, version, host, process, tag, session_names, plans, stages, lease, grace)
+    OVERRIDING SYSTEM VALUE
+    VALUES (instance, application, version, host, process, tag, session_names, names, stages,
+            make_interval(secs => lease), make_interval(secs => grace))
+    RETURNING i.secret INTO register.secret;
+END $$;
+
+-- Renews a lease, and that of the leader where the instance leads. Nothing where the instance was ended meanwhile.
+CREATE FUNCTION migrate.beat(instance bigint, secret uuid, term bigint) RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    UPDATE migrate.leader l SET beat_at = clock_timestamp() WHERE l.term = beat.term AND l.instance = beat.instance;
+    UPDATE migrate.instance i SET beat_at = clock_timestamp()
+    WHERE i.id = beat.instance AND i.secret = beat.secret AND i.state = 'live';
+    RETURN FOUND;
+END $$;
+
+-- Takes an instance off the list, as its own last word.
+CREATE FUNCTION migrate.leave(instance bigint, secret uuid) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    UPDATE migrate.instance i SET state = 'stopped', ended_at = clock_timestamp()
+    WHERE i.id = leave.instance AND i.secret = leave.secret AND i.state = 'live'
+$$;
+
+-- Whether the leader's seat is free for the caller: nobody has the lock, and its last holder did not say that nothing can be
+-- done yet. `stale` is the backend of a leader that has the lock and is not heard of any more.
+CREATE FUNCTION migrate.seat(lock_key bigint, instance bigint, OUT may_lead boolean, OUT is_free boolean, OUT stale integer,
+                             OUT term bigint, OUT idle_for float8, OUT trouble text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT pg_has_role(session_user, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'migrate'), 'USAGE'),
+           holder.pid IS NULL,
+           CASE WHEN l.pid = holder.pid AND l.beat_at + l.lease < clock_timestamp() THEN holder.pid END,
+           l.term,
+           -- Whoever led last looks again first; the others only where it does not.
+           greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
+               + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END))::float8,
+           l.trouble
+    FROM migrate.leader l
+    LEFT JOIN (SELECT k.pid FROM pg_locks k
+               WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1
+                 AND k.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                 AND k.classid::bigint = (lock_key >> 32) & 4294967295 AND k.objid::bigint = lock_key & 4294967295
+               LIMIT 1) holder ON true
+$$;
+
+GRANT EXECUTE ON FUNCTION
+    migrate.is_sound, migrate.look, migrate.refusal, migrate.register, migrate.beat, migrate.leave, migrate.seat TO PUBLIC;

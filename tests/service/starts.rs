@@ -1,0 +1,169 @@
+//! Starting, following and stopping, from every kind of caller.
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use migrate::{Error, Migrator, Phase, Position, Side};
+
+use crate::builds::{Build, till};
+
+const LONG: Duration = Duration::from_secs(20);
+
+#[test]
+fn a_service_starts_carries_its_plan_to_its_stage_and_stops() {
+    let (database, mut client) = till(1000);
+    let service = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    service.ready().expect("served");
+    service.wait(Phase::DualWrite, LONG).expect("filled");
+    let status = service.status();
+    assert_eq!(status.plans[0].position, Position::After(Phase::DualWrite), "{status}");
+    assert_eq!(service.side(Build::DualWrite.plan()), Side::Old);
+    let name = service.application_name();
+    assert!(name.starts_with("shop@1.1/"), "{name}");
+    let row = client.query_one("SELECT state, application, version FROM migrate.instance", &[]).expect("an instance");
+    assert_eq!((row.get::<_, &str>(0), row.get::<_, &str>(1), row.get::<_, &str>(2)), ("live", "shop", "1.1"));
+    service.stop();
+    let state: String = client.query_one("SELECT state FROM migrate.instance", &[]).expect("an instance").get(0);
+    assert_eq!(state, "stopped");
+    let sessions: i64 = client
+        .query_one("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shop@%'", &[])
+        .expect("sessions")
+        .get(0);
+    assert_eq!(sessions, 0, "no session is left behind");
+}
+
+#[test]
+fn a_switch_by_another_is_followed_within_moments() {
+    let (database, mut client) = till(10);
+    let service = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    service.wait(Phase::DualWrite, LONG).expect("filled");
+    let plan = Build::DualWrite.plan();
+    Build::DualWrite.migrator().advance(&mut client, plan, Phase::Switch).expect("a switch");
+    let begun = Instant::now();
+    while service.side(plan) == Side::Old {
+        assert!(begun.elapsed() < LONG, "{}", service.status());
+        std::thread::yield_now();
+    }
+    println!("followed after {:?}", begun.elapsed());
+    Build::DualWrite.migrator().revert_to(&mut client, plan, Phase::DualWrite).expect("back");
+    let begun = Instant::now();
+    while service.side(plan) == Side::New {
+        assert!(begun.elapsed() < LONG, "{}", service.status());
+        std::thread::yield_now();
+    }
+    service.stop();
+}
+
+#[test]
+fn it_starts_and_drops_inside_of_every_runtime_and_blocks_none() {
+    let (database, _client) = till(10);
+    let url = database.url();
+    let work = async {
+        // Blocking, as a program that has not heard of the other form does it.
+        drop(Build::DualWrite.migrator().start(url).expect("a service"));
+        let service = Build::DualWrite.migrator().start_async(url).await.expect("a service");
+        service.ready().expect("served");
+        let begun = Instant::now();
+        drop(service);
+        assert!(begun.elapsed() < Duration::from_millis(50), "a drop waits for nobody");
+        let service = Build::DualWrite.migrator().start_async(url).await.expect("a service");
+        service.stop();
+    };
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work);
+    let work = async {
+        let service = Build::DualWrite.migrator().start(url).expect("a service");
+        tokio::task::yield_now().await;
+        drop(service);
+        Build::DualWrite.migrator().start_async(url).await.expect("a service").stop();
+    };
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime").block_on(work);
+}
+
+#[test]
+fn waiting_for_a_start_in_async_code_leaves_the_executor_free() {
+    let (database, mut client) = till(10);
+    // Somebody holds the table, so that the expansion has to wait.
+    client.batch_execute("BEGIN; LOCK TABLE till IN ACCESS SHARE MODE").expect("a lock");
+    let (let_go, told) = std::sync::mpsc::channel::<()>();
+    let holder = std::thread::spawn(move || {
+        told.recv().expect("word");
+        client.batch_execute("COMMIT").expect("an end");
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut starting = pin!(Build::DualWrite.migrator().start_async(database.url()));
+        let mut ticks = 0;
+        loop {
+            tokio::select! {
+                outcome = &mut starting => {
+                    outcome.expect("a service").stop();
+                    break;
+                }
+                () = tokio::time::sleep(Duration::from_millis(10)) => ticks += 1,
+            }
+            if ticks == 30 {
+                let_go.send(()).expect("word");
+            }
+        }
+        assert!(ticks >= 30, "the executor went on while the start waited");
+    });
+    holder.join().expect("its end");
+}
+
+#[test]
+fn a_start_that_is_dropped_half_way_stops_what_it_has_begun() {
+    let (database, mut client) = till(10);
+    let mut blocker = client.transaction().expect("a transaction");
+    blocker.batch_execute("LOCK TABLE till IN ACCESS SHARE MODE").expect("a lock");
+    {
+        let mut starting = pin!(Build::DualWrite.migrator().start_async(database.url()));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(matches!(starting.as_mut().poll(&mut context), Poll::Pending));
+    }
+    let begun = Instant::now();
+    loop {
+        let left: i64 = blocker
+            .query_one("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shop%'", &[])
+            .expect("sessions")
+            .get(0);
+        if left == 0 {
+            break;
+        }
+        assert!(begun.elapsed() < LONG, "sessions are left");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_plan_that_cannot_start_fails_the_start_with_its_reason() {
+    let (database, mut client) = till(10);
+    client.batch_execute("ALTER TABLE till ALTER COLUMN total TYPE numeric(14,2)").expect("another type");
+    let error = Build::DualWrite.migrator().start(database.url()).expect_err("another type");
+    assert!(matches!(error, Error::Preflight { .. }), "{error}");
+}
+
+#[test]
+fn a_start_that_takes_too_long_says_what_it_waits_for() {
+    let (database, mut client) = till(10);
+    let mut blocker = client.transaction().expect("a transaction");
+    blocker.batch_execute("LOCK TABLE till IN ACCESS SHARE MODE").expect("a lock");
+    let mut settings = crate::builds::brisk();
+    settings.start_budget = Duration::from_millis(1500);
+    let migrator = Migrator::new(Build::DualWrite.migrations()).settings(settings);
+    let error = migrator.start(database.url()).expect_err("too long").to_string();
+    assert!(error.contains("this build is not served yet") && error.contains("plan `money`"), "{error}");
+    println!("{error}");
+}
+
+#[test]
+fn an_address_where_nobody_answers_fails_the_start_within_its_budget() {
+    let mut settings = crate::builds::brisk();
+    settings.start_budget = Duration::from_millis(600);
+    let migrator = Migrator::new(Build::DualWrite.migrations()).settings(settings);
+    let begun = Instant::now();
+    let error = migrator.start("postgres://nobody@127.0.0.1:1/none").expect_err("nobody").to_string();
+    assert!(error.contains("onnect"), "{error}");
+    assert!(begun.elapsed() < Duration::from_secs(5));
+}
