@@ -136,7 +136,7 @@ impl Drive<'_> {
         let (mut done, mut closed, mut proofs) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = self.next(client, &row, ordered)? {
             self.migrator.require_running()?;
-            closed.extend(gate::before(client, self.migrator.limits(), &row, &next)?);
+            closed.extend(self.gates(client, &mut row, &next)?);
             if !closed.is_empty() {
                 break;
             }
@@ -164,8 +164,28 @@ impl Drive<'_> {
             row = state::by_name(client, &self.plan.name)?
                 .ok_or_else(|| Error::NotStarted { plan: self.plan.name.to_string() })?;
         }
-        let closed = self.held(&row, ordered).into_iter().chain(closed).collect();
+        let closed: Vec<Closed> = self.held(&row, ordered).into_iter().chain(closed).collect();
+        let waits: Vec<String> = closed.iter().map(ToString::to_string).collect();
+        state::waits(client, row.id, &waits)?;
         self.summary(client, &row, done, closed)
+    }
+
+    /// What keeps a step from beginning. Before the old columns are taken away the plan is closed to builds that may use
+    /// them, and then looked at once more: whoever was there before is seen, and nobody can have come since.
+    fn gates(&self, client: &mut Client, row: &mut PlanRow, next: &JournalStep) -> Result<Vec<Closed>, Error> {
+        let look = |client: &mut Client, row: &PlanRow| gate::before(client, self.migrator.limits(), row, next);
+        let mut closed = look(client, row)?;
+        if closed.is_empty() && gate::takes_away(next) && !row.is_closed {
+            closed.extend(gate::instances::close(client, row)?);
+            row.is_closed = closed.is_empty();
+            if row.is_closed {
+                closed.extend(look(client, row)?);
+            }
+        }
+        if !closed.is_empty() && row.is_closed {
+            gate::instances::reopen(client, row)?;
+        }
+        Ok(closed)
     }
 
     /// Goes back to the backfill from a proof that failed: it knows the rows, or fills them. Answers the
@@ -204,10 +224,7 @@ impl Drive<'_> {
         }
         let mut transaction = client.transaction().doing("journaling a plan")?;
         state::insert(&mut transaction, self.plan, &relations)?;
-        state::record(
-            &mut transaction,
-            &Entry { plan: &self.plan.name, event: "started", step: None, statements: &[] },
-        )?;
+        state::record(&mut transaction, &Entry::of(&self.plan.name, "started"))?;
         transaction.commit().doing("journaling a plan")?;
         Ok(state::by_name(client, &self.plan.name)?.map_or_else(Start::none, Start::Open))
     }

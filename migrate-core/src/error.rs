@@ -141,7 +141,9 @@ pub enum Error {
     },
 
     /// Another session has taken the lead while this one was not heard of.
-    #[error("another instance has taken the lead meanwhile, and this one has changed nothing since\n  it goes on there; nothing is to be done")]
+    #[error(
+        "another instance has taken the lead meanwhile, and this one has changed nothing since\n  it goes on there; nothing is to be done"
+    )]
     Deposed,
 
     /// A later step has ended what this build needs.

@@ -50,7 +50,7 @@ pub(crate) fn move_to(client: &mut Client, plan: &PlanRow, phase: Phase) -> Resu
         .execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&plan.id, &phase.as_str()])
         .doing("ending a hold")?;
     let event = event(Some(phase));
-    state::record(&mut transaction, &Entry { plan: &plan.name, event: &event, step: None, statements: &[] })?;
+    state::record(&mut transaction, &Entry::of(&plan.name, &event))?;
     transaction.commit().doing("ending a hold")?;
     Ok(())
 }
@@ -68,7 +68,7 @@ pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
     if changed == 0 {
         return Err(not_started());
     }
-    state::record(&mut transaction, &Entry { plan: name, event: "released", step: None, statements: &[] })?;
+    state::record(&mut transaction, &Entry::of(name, "released"))?;
     transaction.commit().doing("releasing a plan")?;
     Ok(())
 }

@@ -99,10 +99,7 @@ pub(crate) fn release(client: &mut Client) -> Result<(), Error> {
     let term: Option<String> = row.get(0);
     if let Some(term) = term.and_then(|term| term.parse::<i64>().ok()) {
         client
-            .execute(
-                "UPDATE migrate.leader SET pid = NULL, released_at = clock_timestamp() WHERE term = $1",
-                &[&term],
-            )
+            .execute("UPDATE migrate.leader SET pid = NULL, released_at = clock_timestamp() WHERE term = $1", &[&term])
             .doing("ending a term")?;
     }
     Ok(())

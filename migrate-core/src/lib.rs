@@ -35,7 +35,7 @@ pub use error::{Blocker, Error, Problem};
 pub use event::Event;
 pub use instance::Instance;
 pub use migrator::Migrator;
-pub use report::{Closed, FailedRow, PlanReport, Position, Report};
+pub use report::{Closed, FailedRow, InstanceReport, PlanReport, Position, Report};
 pub use service::{PlanStatus, Service, ServiceStatus, Starting};
 pub use settings::Settings;
 pub use state::HistoryEntry;

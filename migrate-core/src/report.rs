@@ -133,6 +133,11 @@ pub enum Closed {
         /// The other plan.
         plan: String,
     },
+    /// Instances that may still use the old columns.
+    Instances {
+        /// Each of them.
+        instances: Vec<InstanceReport>,
+    },
     /// An operator holds the plan.
     Held {
         /// The last phase allowed; `None` is none.
@@ -152,6 +157,58 @@ pub struct FailedRow {
     pub sqlstate: String,
     /// PostgreSQL's message.
     pub message: String,
+}
+
+/// A process of an application that is on the list of instances.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct InstanceReport {
+    /// Its number on the list.
+    pub id: i64,
+    /// The application.
+    pub application: String,
+    /// The version of its build.
+    pub version: String,
+    /// The machine it runs on, as that calls itself.
+    pub host: String,
+    /// Its process there.
+    pub process: u32,
+    /// The role it came as.
+    pub role: String,
+    /// The `application_name` of its sessions.
+    pub name: String,
+    /// When it came: UTC, as RFC 3339 has it.
+    pub started_at: String,
+    /// How long ago it was last heard of.
+    pub silent: Duration,
+    /// Whether its lease has run out. It may be paused, or cut off: it is not taken for dead while its lock is held, a
+    /// session carries its name, or its grace lasts.
+    pub is_suspect: bool,
+    /// Whether its lock is held.
+    pub has_lock: bool,
+    /// How many sessions carry its name.
+    pub sessions: u64,
+    /// The stage at which it has the plan that was asked for; none where it does not know it.
+    pub stage: Option<String>,
+}
+
+impl fmt::Display for InstanceReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (process {} on {}", self.name, self.process, self.host)?;
+        match &self.stage {
+            Some(stage) => write!(f, ", at stage {stage}")?,
+            None => f.write_str(", does not know the plan")?,
+        }
+        write!(f, ", heard of {:.1} s ago", self.silent.as_secs_f64())?;
+        if self.is_suspect {
+            f.write_str(match (self.has_lock, self.sessions) {
+                (true, _) => ", suspect: its lease is over, but its connection stands",
+                (false, 0) => ", suspect: its lease is over, and its grace is not",
+                (false, _) => ", suspect: its lease is over, but sessions carry its name",
+            })?;
+        }
+        f.write_str(")")
+    }
 }
 
 impl fmt::Display for FailedRow {
@@ -198,6 +255,10 @@ impl fmt::Display for Closed {
                 listed(f, objects)
             }
             Closed::Unfinished { plan } => write!(f, "plan `{plan}`, which this one builds on, is not finished"),
+            Closed::Instances { instances } => {
+                write!(f, "these instances may still use the old columns; it goes on by itself when they are gone:")?;
+                listed(f, instances)
+            }
             Closed::Held { at: Some(phase) } => write!(f, "an operator holds it at {phase}; release it to go on"),
             Closed::Held { at: None } => write!(
                 f,

@@ -41,7 +41,7 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
             .execute("UPDATE migrate.plan SET status = 'reverted' WHERE id = $1", &[&row.id])
             .doing("writing a plan's state")?;
     }
-    state::record(client, &Entry { plan: name, event: "reverted", step: None, statements: &[] })
+    state::record(client, &Entry::of(name, "reverted"))
 }
 
 /// The sync was off for a while: what the new side holds must have reached the old one before it counts.

@@ -154,6 +154,16 @@ impl LockedStep<'_> {
             .doing("writing a table's shape")?;
         let sql = format!("UPDATE migrate.plan SET conflicts = greatest(conflicts, $2){stamp} WHERE id = $1");
         client.execute(&sql, &[&self.plan.id, &conflicts]).doing("writing a plan's state")?;
+        if sync == SyncChange::Unretire {
+            // Older builds find their columns again, once all of them are back.
+            client
+                .execute(
+                    "UPDATE migrate.plan SET closed_at = NULL WHERE id = $1 AND NOT EXISTS ( \
+                         SELECT FROM migrate.plan_table WHERE plan = $1 AND shape IN ('retired', 'absent'))",
+                    &[&self.plan.id],
+                )
+                .doing("opening a plan to older builds")?;
+        }
         if sync == SyncChange::Remove && self.to == StepState::Done {
             client
                 .execute(

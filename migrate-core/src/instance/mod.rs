@@ -2,7 +2,9 @@
 
 mod registry;
 
-pub(crate) use registry::{Beat, Knowledge, Registered, Registration, Seat, Seen, beat, hold_lock, leave, register};
+pub(crate) use registry::{
+    Beat, Knowledge, NAMESPACE, Registered, Registration, Seat, Seen, beat, hold_lock, leave, register,
+};
 
 /// What a process calls itself: the application, and the version of its build.
 ///

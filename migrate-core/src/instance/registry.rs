@@ -15,7 +15,7 @@ use crate::settings::Settings;
 use crate::state::{self, Status};
 
 /// The advisory locks of instances, one for each: the bytes of `migi`.
-const NAMESPACE: i32 = i32::from_be_bytes(*b"migi");
+pub(crate) const NAMESPACE: i32 = i32::from_be_bytes(*b"migi");
 
 /// What a build knows: its plans in their order.
 #[derive(Clone, Debug)]
@@ -195,7 +195,16 @@ pub(crate) fn beat(
     let rows = client
         .query(
             &sql,
-            &[&registered.id, &registered.secret, &term, &leader::KEY, &known.names, &known.declarations, &known.goals, &soundly],
+            &[
+                &registered.id,
+                &registered.secret,
+                &term,
+                &leader::KEY,
+                &known.names,
+                &known.declarations,
+                &known.goals,
+                &soundly,
+            ],
         )
         .doing("renewing this instance's lease")?;
     let alive = rows.first().is_some_and(|row| row.get(0));

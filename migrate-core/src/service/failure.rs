@@ -13,12 +13,8 @@ pub(super) fn is_final(error: &Error, was_served: bool) -> bool {
     match error {
         Error::Retired { .. } | Error::NewerState { .. } | Error::ServerTooOld { .. } => true,
         Error::Database(error) if !was_served => error.code().is_some_and(|code| {
-            [
-                SqlState::INVALID_PASSWORD,
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                SqlState::INVALID_CATALOG_NAME,
-            ]
-            .contains(code)
+            [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION, SqlState::INVALID_CATALOG_NAME]
+                .contains(code)
         }),
         _ => false,
     }

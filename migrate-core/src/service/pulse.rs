@@ -132,7 +132,10 @@ impl Pulse<'_> {
         }
         if !beat.alive {
             // Taken for dead, or a standby that had not heard of it was promoted.
-            tracing::warn!(instance = registered.tag, "this instance was taken off the list; asking to be let in again");
+            tracing::warn!(
+                instance = registered.tag,
+                "this instance was taken off the list; asking to be let in again"
+            );
             shared.let_in(None);
             self.tied = false;
             return Ok(false);

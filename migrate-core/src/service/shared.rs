@@ -162,7 +162,11 @@ impl Shared {
                 } else {
                     "its steps are being done".to_owned()
                 };
-                format!("plan `{}` at stage {}: {position}; {why}", seen.name, self.known.stages[seen.place.unwrap_or(0)])
+                format!(
+                    "plan `{}` at stage {}: {position}; {why}",
+                    seen.name,
+                    self.known.stages[seen.place.unwrap_or(0)]
+                )
             })
             .collect()
     }
@@ -357,7 +361,8 @@ impl Shared {
                 }
                 self.lacking(&inner, |seen, place| {
                     let goal = phase.min(self.known.stages[place].last_phase());
-                    seen.status == Some(Status::Finished) || seen.status == Some(Status::Running) && seen.reached >= Some(goal)
+                    seen.status == Some(Status::Finished)
+                        || seen.status == Some(Status::Running) && seen.reached >= Some(goal)
                 })
             };
             if missing.is_empty() {

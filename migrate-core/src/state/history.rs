@@ -37,6 +37,13 @@ pub(crate) struct Entry<'a> {
     pub(crate) statements: &'a [String],
 }
 
+impl<'a> Entry<'a> {
+    /// What happened to a plan as a whole.
+    pub(crate) fn of(plan: &'a str, event: &'a str) -> Entry<'a> {
+        Entry { plan, event, step: None, statements: &[] }
+    }
+}
+
 /// Adds an entry, in the transaction of what it tells.
 pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Result<(), Error> {
     client

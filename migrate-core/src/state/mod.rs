@@ -11,7 +11,7 @@ use postgres::{Client, GenericClient};
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
 pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
-pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, plans, side, tables};
+pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, plans, side, tables, waits};
 pub(crate) use work::side_of;
 
 use crate::database::Doing;
@@ -75,8 +75,9 @@ fn version(client: &mut impl GenericClient) -> Result<Option<(i32, i32)>, Error>
     if !exists {
         return Ok(None);
     }
-    let row =
-        client.query_opt("SELECT version, compatible FROM migrate.state_version", &[]).doing("reading the state's version")?;
+    let row = client
+        .query_opt("SELECT version, compatible FROM migrate.state_version", &[])
+        .doing("reading the state's version")?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 

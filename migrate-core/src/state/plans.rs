@@ -22,6 +22,8 @@ pub(crate) struct PlanRow {
     /// The last phase the runner may enter; `Some(None)` is none at all.
     pub(crate) held_at: Option<Option<Phase>>,
     pub(crate) conflicts: i64,
+    /// Whether builds that may use the old columns are not let in any more.
+    pub(crate) is_closed: bool,
 }
 
 /// Where a plan is as a whole.
@@ -95,7 +97,7 @@ impl TableRow {
     }
 }
 
-const COLUMNS: &str = "id, name, declaration, status, side, held_at, conflicts";
+const COLUMNS: &str = "id, name, declaration, status, side, held_at, conflicts, closed_at IS NOT NULL";
 
 /// The plans of these names, oldest first.
 pub(crate) fn by_names(client: &mut impl GenericClient, names: &[&str]) -> Result<Vec<PlanRow>, Error> {
@@ -138,6 +140,7 @@ fn plan_row(row: &Row) -> PlanRow {
         side: side_of(&side).unwrap_or(Side::Old),
         held_at: held.map(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
         conflicts: row.get(6),
+        is_closed: row.get(7),
     }
 }
 
@@ -276,6 +279,17 @@ fn insert_table(
             }
         }
     }
+    Ok(())
+}
+
+/// Writes down what keeps a plan from going on, for whoever asks.
+pub(crate) fn waits(client: &mut impl GenericClient, plan: i64, waits_for: &[String]) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE migrate.plan SET waits_for = $2, looked_at = clock_timestamp() WHERE id = $1",
+            &[&plan, &waits_for],
+        )
+        .doing("writing what a plan waits for")?;
     Ok(())
 }
 

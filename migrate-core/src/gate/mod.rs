@@ -1,5 +1,7 @@
 //! Gates: what must be so on the live database before a step may begin.
 
+pub(crate) mod instances;
+
 use std::time::Duration;
 
 use migrate_plan::ident::{self, own};
@@ -38,7 +40,13 @@ pub(crate) fn before(
         closed.push(Closed::Dependents { objects });
     }
     closed.extend(unfinished(client, plan, table)?);
+    closed.extend(instances::gate(client, plan)?);
     Ok(closed)
+}
+
+/// Whether a step takes the old columns out of reach, so that the plan must be closed to older builds before.
+pub(crate) fn takes_away(step: &JournalStep) -> bool {
+    matches!(&step.work, Work::Transaction { sync: SyncChange::Retire | SyncChange::Remove, .. })
 }
 
 fn soak(

@@ -1,0 +1,128 @@
+//! Instances that may still use what a plan is about to take away.
+
+use std::time::Duration;
+
+use postgres::GenericClient;
+
+use crate::database::Doing;
+use crate::error::Error;
+use crate::instance::NAMESPACE;
+use crate::report::{Closed, InstanceReport};
+use crate::state::{self, Entry, PlanRow};
+
+/// What there is of each instance that is not off the list: how long it has been silent, whether its lease has run out, its
+/// lock, and the sessions with its name.
+const EVIDENCE: &str = "SELECT i.*, \
+        greatest(0, extract(epoch FROM clock_timestamp() - i.beat_at))::float8 AS silent, \
+        i.beat_at + i.lease < clock_timestamp() AS is_suspect, \
+        i.beat_at + i.lease + i.grace < clock_timestamp() AS is_overdue, \
+        EXISTS (SELECT FROM pg_catalog.pg_locks l \
+                WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 \
+                  AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()) \
+                  AND l.classid = $1::int::oid AND l.objid::bigint = i.id & 2147483647) AS has_lock, \
+        (SELECT count(*) FROM pg_catalog.pg_stat_activity a \
+         WHERE a.datname = current_database() AND a.application_name = i.tag) AS sessions \
+     FROM migrate.instance i WHERE i.state = 'live'";
+
+/// Takes off the list whose end all evidence shows: the lease has run out and the grace after it, its lock is free, and no
+/// session carries its name. Each of the three alone may be wrong: a paused process renews nothing and lives, a
+/// promoted standby knows no locks, and a pool may be empty for a while.
+pub(crate) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
+    let sql = format!(
+        "WITH evidence AS ({EVIDENCE}) \
+         UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM evidence e \
+         WHERE i.id = e.id AND i.state = 'live' AND i.beat_at = e.beat_at \
+           AND e.is_overdue AND NOT e.has_lock AND e.sessions = 0"
+    );
+    client.execute(&sql, &[&NAMESPACE]).doing("looking for instances that are gone")?;
+    Ok(())
+}
+
+/// The instances on the list, in the order they came.
+pub(crate) fn all(client: &mut impl GenericClient, plan: &str) -> Result<Vec<InstanceReport>, Error> {
+    listed(client, plan, "true")
+}
+
+/// Those that do not declare a plan to be at `contract`, but for applications that an operator knows to have nothing to do
+/// with it.
+fn in_the_way(client: &mut impl GenericClient, plan: &str) -> Result<Vec<InstanceReport>, Error> {
+    listed(
+        client,
+        plan,
+        "k.stage IS DISTINCT FROM 'contract' AND NOT EXISTS (SELECT FROM migrate.acknowledgement a \
+             WHERE a.plan = $2 AND a.evidence = 'application:' || e.application)",
+    )
+}
+
+fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Result<Vec<InstanceReport>, Error> {
+    let sql = format!(
+        "WITH evidence AS ({EVIDENCE}) \
+         SELECT e.id, e.application, e.version, e.host, e.process, e.role, e.tag, e.silent, e.is_suspect, e.has_lock, \
+                e.sessions, k.stage, \
+                to_char(e.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+         FROM evidence e \
+         LEFT JOIN LATERAL (SELECT s.stage FROM ROWS FROM (unnest(e.plans), unnest(e.stages)) AS s(plan, stage) \
+                            WHERE s.plan = $2) k ON true \
+         WHERE {condition} ORDER BY e.id"
+    );
+    let rows = client.query(&sql, &[&NAMESPACE, &plan]).doing("listing the live instances")?;
+    Ok(rows
+        .into_iter()
+        .map(|row| InstanceReport {
+            id: row.get(0),
+            application: row.get(1),
+            version: row.get(2),
+            host: row.get(3),
+            process: row.get::<_, i32>(4).unsigned_abs(),
+            role: row.get(5),
+            name: row.get(6),
+            silent: Duration::from_secs_f64(row.get(7)),
+            is_suspect: row.get(8),
+            has_lock: row.get(9),
+            sessions: row.get::<_, i64>(10).unsigned_abs(),
+            stage: row.get(11),
+            started_at: row.get(12),
+        })
+        .collect())
+}
+
+/// The gate: closed while an instance is on the list that does not declare `contract`.
+pub(super) fn gate(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Option<Closed>, Error> {
+    bury(client)?;
+    let instances = in_the_way(client, &plan.name)?;
+    Ok((!instances.is_empty()).then_some(Closed::Instances { instances }))
+}
+
+/// Closes a plan to builds that do not declare `contract`, unless one of them is there: from then on none can come in. Whoever
+/// registers waits for this transaction, or this one for him.
+pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Option<Closed>, Error> {
+    let mut transaction = client.transaction().doing("closing a plan to older builds")?;
+    transaction.execute("UPDATE migrate.epoch SET number = number + 1", &[]).doing("closing a plan to older builds")?;
+    let instances = in_the_way(&mut transaction, &plan.name)?;
+    if !instances.is_empty() {
+        return Ok(Some(Closed::Instances { instances }));
+    }
+    transaction
+        .execute("UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1", &[&plan.id])
+        .doing("closing a plan to older builds")?;
+    state::record(&mut transaction, &Entry::of(&plan.name, "closed to builds before contract"))?;
+    transaction.commit().doing("closing a plan to older builds")?;
+    Ok(None)
+}
+
+/// Lets them in again, while the old columns are where they were.
+pub(crate) fn reopen(client: &mut postgres::Client, plan: &PlanRow) -> Result<(), Error> {
+    let mut transaction = client.transaction().doing("opening a plan to older builds")?;
+    let opened = transaction
+        .execute(
+            "UPDATE migrate.plan SET closed_at = NULL WHERE id = $1 AND closed_at IS NOT NULL AND NOT EXISTS ( \
+                 SELECT FROM migrate.plan_table WHERE plan = $1 AND shape IN ('retired', 'absent'))",
+            &[&plan.id],
+        )
+        .doing("opening a plan to older builds")?;
+    if opened > 0 {
+        state::record(&mut transaction, &Entry::of(&plan.name, "open to builds before contract"))?;
+    }
+    transaction.commit().doing("opening a plan to older builds")?;
+    Ok(())
+}
