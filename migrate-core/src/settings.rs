@@ -35,6 +35,8 @@ pub struct Settings {
     pub grace: Duration,
     /// How often something that is waited for is looked at: a gate, the leader's seat. Default: 1 s.
     pub poll: Duration,
+    /// Whether a [`Service`](crate::Service) may do steps itself, or leaves them to other instances. Default: true.
+    pub may_lead: bool,
     /// After this long without a beat another instance takes the lead. Default: 10 s; the leader beats every [`poll`](Self::poll).
     pub leader_lease: Duration,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(60),
             poll: Duration::from_secs(1),
+            may_lead: true,
             leader_lease: Duration::from_secs(10),
         }
     }

@@ -4,5 +4,13 @@
 
 #![allow(unreachable_pub, missing_docs)]
 
+mod agent;
 mod builds;
+mod faults;
+mod fleets;
+mod leads;
+mod proxy;
+mod schedules;
 mod starts;
+mod traffic;
+mod versions;

@@ -155,7 +155,8 @@ impl Pulse<'_> {
     /// Takes the leader's lock in this session, where there is something to do and nobody does it.
     fn take_lead(&self, client: &mut Client, is_in: bool) -> Result<bool, Error> {
         if !is_in {
-            return Ok(!self.shared.is_leading() && leader::try_lock(client)?);
+            let may_lead = self.shared.migrator.limits().may_lead && !self.shared.is_leading();
+            return Ok(may_lead && leader::try_lock(client)?);
         }
         match self.shared.wants_lead() {
             None => Ok(false),

@@ -157,6 +157,8 @@ impl Shared {
                     seen.waits_for.iter().map(String::as_str).chain(trouble.map(String::as_str)).collect();
                 let why = if !why.is_empty() {
                     why.join("; ")
+                } else if !self.migrator.limits().may_lead {
+                    "this instance leaves the steps to others".to_owned()
                 } else if inner.seat.as_ref().is_some_and(|seat| !seat.may_lead) {
                     "this role may not carry steps out, and no other instance does".to_owned()
                 } else {
@@ -200,6 +202,9 @@ impl Shared {
 
     /// Whether there is something to be done that this instance should do: what the seat allows is for the caller to see.
     pub(super) fn wants_lead(&self) -> Option<Seat> {
+        if !self.migrator.limits().may_lead {
+            return None;
+        }
         let inner = self.lock();
         let has_work = inner.plans.iter().any(Seen::has_work);
         let seat = inner.seat.clone().filter(|seat| seat.may_lead && has_work && inner.pass.is_none())?;
