@@ -166,8 +166,9 @@ impl Drive<'_> {
         }
         let closed: Vec<Closed> = self.held(&row, ordered).into_iter().chain(closed).collect();
         let waits: Vec<String> = closed.iter().map(ToString::to_string).collect();
-        state::waits(client, row.id, &waits)?;
-        self.summary(client, &row, done, closed)
+        let report = self.summary(client, &row, done, closed)?;
+        state::looked_at(client, row.id, &waits, &report.dependents)?;
+        Ok(report)
     }
 
     /// What keeps a step from beginning. Before the old columns are taken away the plan is closed to builds that may use

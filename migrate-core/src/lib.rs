@@ -12,6 +12,7 @@ mod drive;
 mod error;
 mod event;
 mod gate;
+mod glance;
 mod hold;
 mod instance;
 mod job;

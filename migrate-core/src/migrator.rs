@@ -14,7 +14,7 @@ use crate::report::Report;
 use crate::session::{Decision, with_session, with_settings};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
-use crate::{drive, hold, retreat, state};
+use crate::{drive, glance, hold, retreat, state};
 
 /// Runs the plans of a program against a database.
 ///
@@ -88,7 +88,8 @@ impl Migrator {
         self
     }
 
-    /// Carries each plan as far as its stage and its data allow.
+    /// Carries each plan as far as its stage and its data allow. Where there is nothing to do, that is one query and no
+    /// lock.
     ///
     /// Where another session is migrating it is waited for, [`Settings::leader_wait`] at most; after that
     /// the report says who it is, and nothing was done.
@@ -98,6 +99,9 @@ impl Migrator {
     /// A database that is not as a plan declares it, an edited plan, a missing right, a broken
     /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
     pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
+        if let Some(report) = glance::nothing_to_do(self, client)? {
+            return Ok(report);
+        }
         with_session(client, &self.decision, |client| {
             let led = lead(client, self.settings.leader_wait, |client| self.drive(client, None))?;
             Ok(match led {

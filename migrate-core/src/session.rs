@@ -1,5 +1,6 @@
 //! The session that the runner works in: what it needs set, and what it gives back.
 
+use postgres::error::SqlState;
 use postgres::{Client, SimpleQueryMessage};
 
 use crate::database::Doing;
@@ -112,7 +113,11 @@ fn set(client: &mut Client, settings: &[(String, String)]) -> Result<(), Error> 
 fn require_no_transaction(client: &mut Client) -> Result<(), Error> {
     // A statement of its own in the simple protocol begins its transaction at its own start.
     let alone = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp()";
-    let messages = client.simple_query(alone).doing("looking for an open transaction")?;
+    let messages = match client.simple_query(alone) {
+        // The look for something to do has failed in it, as everything does in a database without a state.
+        Err(error) if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => return Err(Error::InTransaction),
+        answer => answer.doing("looking for an open transaction")?,
+    };
     let is_alone = messages.iter().any(|message| match message {
         SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
         _ => false,

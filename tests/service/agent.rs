@@ -114,7 +114,9 @@ fn agent() {
 
 /// Has it wait at the event that it is to pause at.
 fn pausing(migrator: Migrator, told: Receiver<()>) -> Migrator {
-    let Some(pause_at) = std::env::var(PAUSE).ok().and_then(|number| number.parse::<usize>().ok()) else { return migrator };
+    let Some(pause_at) = std::env::var(PAUSE).ok().and_then(|number| number.parse::<usize>().ok()) else {
+        return migrator;
+    };
     let (count, told) = (AtomicUsize::new(0), Mutex::new(told));
     migrator.observe(move |event| {
         use Event as E;

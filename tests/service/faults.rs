@@ -126,11 +126,18 @@ fn run(server: &ScratchServer, fault: Option<(Fault, usize)>) -> Option<(String,
             break;
         }
         if !older.is_empty()
-            && watch.answers("SELECT side = 'new' AND array_to_string(waits_for, ';') LIKE '%these instances%' FROM migrate.plan")
+            && watch.answers(
+                "SELECT side = 'new' AND array_to_string(waits_for, ';') LIKE '%these instances%' FROM migrate.plan",
+            )
         {
             older.drain(..).for_each(unharmed);
         }
-        assert!(begun.elapsed() < 2 * LONG, "{fault:?} at {at:?} does not end\n{:?}\n{}", leader.said, state(watch.client()));
+        assert!(
+            begun.elapsed() < 2 * LONG,
+            "{fault:?} at {at:?} does not end\n{:?}\n{}",
+            leader.said,
+            state(watch.client())
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     for mut agent in older.into_iter().chain([newest]) {
@@ -143,8 +150,11 @@ fn run(server: &ScratchServer, fault: Option<(Fault, usize)>) -> Option<(String,
         // Where it pauses still, it finds itself replaced, and goes on as an instance like any other.
         proxy.mend();
         leader.go_on();
-        watch.until("it is heard of", "SELECT count(*) >= 2 FROM migrate.instance \
-             WHERE state = 'live' AND version = '1.3' AND clock_timestamp() - beat_at < interval '2 s'");
+        watch.until(
+            "it is heard of",
+            "SELECT count(*) >= 2 FROM migrate.instance \
+             WHERE state = 'live' AND version = '1.3' AND clock_timestamp() - beat_at < interval '2 s'",
+        );
     }
     drop((leader, next));
     match fault {
@@ -205,7 +215,8 @@ fn unharmed(mut agent: Agent) {
     agent.ready();
     let manner = agent.manner;
     let said = agent.stop();
-    let harm: Vec<&String> = said.iter().filter(|line| line.starts_with("failed") || line.starts_with("lost")).collect();
+    let harm: Vec<&String> =
+        said.iter().filter(|line| line.starts_with("failed") || line.starts_with("lost")).collect();
     assert!(harm.is_empty(), "{manner:?}: {harm:?}");
 }
 

@@ -32,8 +32,16 @@ fn a_fleet_that_starts_at_once_does_each_step_once_three_times_over() {
             let millis = ready.and_then(|line| line.split(' ').next()).and_then(|word| word.parse().ok()).unwrap_or(0);
             slowest = slowest.max(millis);
         }
-        println!("round {round}: {} ready after {:?}, the slowest start took {slowest} ms", agents.len(), begun.elapsed());
-        until(&mut client, "filled", "SELECT count(*) = 0 FROM migrate.step WHERE phase IN ('expand', 'dual_write') AND state <> 'done'");
+        println!(
+            "round {round}: {} ready after {:?}, the slowest start took {slowest} ms",
+            agents.len(),
+            begun.elapsed()
+        );
+        until(
+            &mut client,
+            "filled",
+            "SELECT count(*) = 0 FROM migrate.step WHERE phase IN ('expand', 'dual_write') AND state <> 'done'",
+        );
         done_once(&mut client);
         let sql = "SELECT count(*) FROM migrate.instance WHERE state = 'live'";
         let live: i64 = client.query_one(sql, &[]).expect("a count").get(0);

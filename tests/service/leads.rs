@@ -14,7 +14,9 @@ const LONG: Duration = Duration::from_secs(60);
 pub fn until(client: &mut Client, what: &str, sql: &str) -> Duration {
     let begun = Instant::now();
     loop {
-        if client.query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get::<_, Option<bool>>(0) == Some(true) {
+        if client.query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get::<_, Option<bool>>(0)
+            == Some(true)
+        {
             return begun.elapsed();
         }
         assert!(begun.elapsed() < LONG, "not within a minute: {what}\n{}", state(client));
@@ -42,7 +44,8 @@ pub fn done_once(client: &mut Client) {
     assert!(twice.is_empty(), "{} was done {} times", twice[0].get::<_, &str>(0), twice[0].get::<_, i64>(1));
 }
 
-const FILLED: &str = "SELECT count(*) = 0 FROM migrate.step WHERE phase IN ('expand', 'dual_write') AND state <> 'done'";
+const FILLED: &str =
+    "SELECT count(*) = 0 FROM migrate.step WHERE phase IN ('expand', 'dual_write') AND state <> 'done'";
 const FILLING: &str = "SELECT coalesce(sum(rows_done), 0) > 0 AND EXISTS (SELECT FROM migrate.step \
                        WHERE work[1] = 'backfill' AND state <> 'done') FROM migrate.cursor";
 const TERM: &str = "SELECT coalesce(max(term), 0) FROM migrate.leader";
@@ -85,8 +88,12 @@ fn the_next_takes_over_from_a_leader_that_is_paused_and_that_does_no_harm_when_i
     until(&mut client, "filled", FILLED);
     done_once(&mut client);
     // It comes back as an instance like any other.
-    until(&mut client, "both are heard of", "SELECT count(*) = 2 FROM migrate.instance \
-          WHERE state = 'live' AND clock_timestamp() - beat_at < interval '1 s'");
+    until(
+        &mut client,
+        "both are heard of",
+        "SELECT count(*) = 2 FROM migrate.instance \
+          WHERE state = 'live' AND clock_timestamp() - beat_at < interval '1 s'",
+    );
     leader.stop();
     other.stop();
 }
@@ -105,8 +112,12 @@ fn the_next_takes_over_from_a_leader_that_is_cut_off_without_a_word() {
     until(&mut client, "filled", FILLED);
     done_once(&mut client);
     proxy.mend();
-    until(&mut client, "both are heard of", "SELECT count(*) = 2 FROM migrate.instance \
-          WHERE state = 'live' AND clock_timestamp() - beat_at < interval '1 s'");
+    until(
+        &mut client,
+        "both are heard of",
+        "SELECT count(*) = 2 FROM migrate.instance \
+          WHERE state = 'live' AND clock_timestamp() - beat_at < interval '1 s'",
+    );
     leader.stop();
     other.stop();
 }
@@ -120,9 +131,11 @@ fn ten_instances_that_start_at_once_do_each_step_once() {
     }
     until(&mut client, "filled", FILLED);
     done_once(&mut client);
-    let live: i64 = client.query_one("SELECT count(*) FROM migrate.instance WHERE state = 'live'", &[]).expect("a count").get(0);
+    let live: i64 =
+        client.query_one("SELECT count(*) FROM migrate.instance WHERE state = 'live'", &[]).expect("a count").get(0);
     assert_eq!(live, 10);
     agents.into_iter().for_each(|agent| drop(agent.stop()));
-    let live: i64 = client.query_one("SELECT count(*) FROM migrate.instance WHERE state = 'live'", &[]).expect("a count").get(0);
+    let live: i64 =
+        client.query_one("SELECT count(*) FROM migrate.instance WHERE state = 'live'", &[]).expect("a count").get(0);
     assert_eq!(live, 0);
 }

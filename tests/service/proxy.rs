@@ -97,7 +97,9 @@ fn server(config: &Config) -> Option<Box<dyn Line>> {
             let path: PathBuf = folder.join(format!(".s.PGSQL.{port}"));
             UnixStream::connect(path).ok().map(|line| Box::new(line) as Box<dyn Line>)
         }
-        Some(Host::Tcp(name)) => TcpStream::connect((name.as_str(), port)).ok().map(|line| Box::new(line) as Box<dyn Line>),
+        Some(Host::Tcp(name)) => {
+            TcpStream::connect((name.as_str(), port)).ok().map(|line| Box::new(line) as Box<dyn Line>)
+        }
         None => None,
     }
 }

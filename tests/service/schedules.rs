@@ -138,7 +138,8 @@ fn schedule(server: &ScratchServer, seed: u64) -> (u64, u64) {
 fn look(seed: u64, client: &mut Client, olds: &mut [Old]) {
     let sql = "SELECT count(*) FROM migrate.step WHERE phase = 'contract' AND state <> 'pending'";
     let done: i64 = client.query_one(sql, &[]).expect("the journal").get(0);
-    let living: Vec<String> = olds.iter().map(|old| format!("{:?} {}", old.agent.manner.build, old.agent.id())).collect();
+    let living: Vec<String> =
+        olds.iter().map(|old| format!("{:?} {}", old.agent.manner.build, old.agent.id())).collect();
     assert!(done == 0 || living.is_empty(), "schedule {seed}: contract beside {living:?}\n{}", state(client));
     olds.iter_mut().for_each(|old| harmless(seed, &mut old.agent));
 }

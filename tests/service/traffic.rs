@@ -93,7 +93,9 @@ impl<'a> Writer<'a> {
     fn insert(&mut self, client: &mut Client, is_new: bool, id: i64) -> Result<(), postgres::Error> {
         let cents = self.random.i64(1..1_000_000);
         let sql = match is_new {
-            true => "INSERT INTO till (id, total_cents) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET total_cents = $2",
+            true => {
+                "INSERT INTO till (id, total_cents) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET total_cents = $2"
+            }
             false => {
                 "INSERT INTO till (id, total) VALUES ($1, $2::bigint / 100.0) \
                  ON CONFLICT (id) DO UPDATE SET total = excluded.total"

@@ -31,9 +31,13 @@ fn roll_out(url: &str, last: Build) -> Vec<Agent> {
 fn stop_unharmed(agent: Agent) {
     let manner = agent.manner;
     let said = agent.stop();
-    let harm: Vec<&String> = said.iter().filter(|line| line.starts_with("failed") || line.starts_with("lost")).collect();
+    let harm: Vec<&String> =
+        said.iter().filter(|line| line.starts_with("failed") || line.starts_with("lost")).collect();
     assert!(harm.is_empty(), "{manner:?}: {harm:?}");
-    assert!(said.iter().any(|line| line.starts_with("wrote") && line != "wrote 0"), "{manner:?} wrote nothing: {said:?}");
+    assert!(
+        said.iter().any(|line| line.starts_with("wrote") && line != "wrote 0"),
+        "{manner:?} wrote nothing: {said:?}"
+    );
 }
 
 fn waits_for(client: &mut Client) -> String {
@@ -55,8 +59,11 @@ fn contract_waits_for_older_builds_and_goes_on_by_itself_when_they_are_gone() {
     // One after the other; while one of them is there, nothing is taken away.
     while let Some(agent) = agents.pop() {
         let version = agent.manner.build.version();
-        until(&mut client, "it is still waited for", &format!(
-            "SELECT array_to_string(waits_for, ';') LIKE '%shop@{version}/%' FROM migrate.plan"));
+        until(
+            &mut client,
+            "it is still waited for",
+            &format!("SELECT array_to_string(waits_for, ';') LIKE '%shop@{version}/%' FROM migrate.plan"),
+        );
         stop_unharmed(agent);
     }
     until(&mut client, "finished", FINISHED);
@@ -112,15 +119,25 @@ fn an_older_build_that_is_paused_is_waited_for_however_long() {
     let mut contract = Agent::spawn(database.url(), Manner::of(Build::Contract).writing(2));
     contract.ready();
     // Long past its lease and its grace: it has a connection, so it may wake.
-    until(&mut client, "it is suspect", &format!(
-        "SELECT clock_timestamp() - beat_at > lease + grace + interval '1 s' FROM migrate.instance WHERE tag = '{name}'"));
+    until(
+        &mut client,
+        "it is suspect",
+        &format!(
+            "SELECT clock_timestamp() - beat_at > lease + grace + interval '1 s' FROM migrate.instance WHERE tag = '{name}'"
+        ),
+    );
     until(&mut client, "it waits", WAITS);
     let waits = waits_for(&mut client);
     assert!(waits.contains(&name) && waits.contains("suspect"), "{waits}");
     assert_eq!(finished(&mut client), 0, "{}", state(&mut client));
     old.signal("CONT");
-    until(&mut client, "it is heard of again", &format!(
-        "SELECT state = 'live' AND clock_timestamp() - beat_at < interval '1 s' FROM migrate.instance WHERE tag = '{name}'"));
+    until(
+        &mut client,
+        "it is heard of again",
+        &format!(
+            "SELECT state = 'live' AND clock_timestamp() - beat_at < interval '1 s' FROM migrate.instance WHERE tag = '{name}'"
+        ),
+    );
     stop_unharmed(old);
     until(&mut client, "finished", FINISHED);
     stop_unharmed(contract);

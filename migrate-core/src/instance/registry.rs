@@ -92,7 +92,8 @@ pub(crate) struct Seen {
     /// None where it has not started.
     pub(crate) status: Option<Status>,
     pub(crate) side: Side,
-    pub(crate) is_held: bool,
+    /// The last phase that an operator allows; `Some(None)` is none at all.
+    pub(crate) held_at: Option<Option<Phase>>,
     pub(crate) is_edited: bool,
     pub(crate) reached: Option<Phase>,
     /// Whether steps are left that this build would do.
@@ -101,6 +102,8 @@ pub(crate) struct Seen {
     pub(crate) beyond: usize,
     pub(crate) is_sound: bool,
     pub(crate) waits_for: Vec<String>,
+    pub(crate) conflicts: u64,
+    pub(crate) dependents: Vec<String>,
 }
 
 impl Seen {
@@ -109,7 +112,7 @@ impl Seen {
         self.place.is_some()
             && match self.status {
                 None => true,
-                Some(Status::Reverted) => !self.is_held,
+                Some(Status::Reverted) => self.held_at.is_none(),
                 Some(Status::Running) => self.is_left || !self.is_sound || self.is_edited,
                 Some(Status::Finished) => self.is_edited,
             }
@@ -132,7 +135,7 @@ impl Seen {
 /// The columns that tell where everything is.
 const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, \
      l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, l.is_sound, \
-     l.waits_for";
+     l.waits_for, l.conflicts, l.dependents";
 
 /// Asks to be let in.
 pub(crate) fn register(
@@ -177,6 +180,28 @@ pub(crate) fn register(
     }
     let registered = Registered { id: first.get(0), secret: first.get(1), tag: first.get(2) };
     Ok(Registration::In(registered, sight(&rows, 7, true)))
+}
+
+/// Where the plans are that a build knows, for whoever asks without being an instance; nothing where there is no state.
+pub(crate) fn look(client: &mut Client, known: &Knowledge) -> Result<Option<Beat>, Error> {
+    let sql = format!(
+        "SELECT (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), {SIGHT} \
+         FROM migrate.seat($1, NULL) s LEFT JOIN LATERAL migrate.look($2, $3, $4, true) l ON true"
+    );
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&leader::KEY, Type::INT8),
+        (&known.names, Type::TEXT_ARRAY),
+        (&known.declarations, Type::TEXT_ARRAY),
+        (&known.goals, Type::TEXT_ARRAY),
+    ];
+    let rows = match client.query_typed(&sql, &parameters) {
+        Ok(rows) => rows,
+        Err(error) if error.code().is_some_and(state::is_absent) => return Ok(None),
+        Err(error) => return Err(DatabaseError::new("looking where the plans are", error).into()),
+    };
+    let Some(first) = rows.first() else { return Ok(None) };
+    state::require_compatible(first.get(0), first.get(1))?;
+    Ok(Some(sight(&rows, 2, false)))
 }
 
 /// Renews the lease of an instance, and that of its term where it leads; looks whether the plans are sound where asked to.
@@ -264,15 +289,21 @@ fn seen(row: &Row, from: usize) -> Option<Seen> {
         name: name?,
         status: status.map(|word| Status::of(&word)),
         side: side.and_then(|word| state::side_of(&word)).unwrap_or(Side::Old),
-        is_held: held.is_some(),
+        held_at: held.map(|word| phase(&word)),
         is_edited: row.get::<_, Option<bool>>(from + 5).unwrap_or(false),
-        reached: reached.and_then(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
+        reached: reached.and_then(|word| phase(&word)),
         done: count(row, from + 7),
         is_left: count(row, from + 8) > 0,
         beyond: count(row, from + 9),
         is_sound: row.get::<_, Option<bool>>(from + 10).unwrap_or(true),
         waits_for: row.get::<_, Option<Vec<String>>>(from + 11).unwrap_or_default(),
+        conflicts: row.get::<_, Option<i64>>(from + 12).map_or(0, i64::unsigned_abs),
+        dependents: row.get::<_, Option<Vec<String>>>(from + 13).unwrap_or_default(),
     })
+}
+
+fn phase(word: &str) -> Option<Phase> {
+    Phase::ALL.into_iter().find(|phase| phase.as_str() == word)
 }
 
 fn count(row: &Row, place: usize) -> usize {

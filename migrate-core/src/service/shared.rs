@@ -12,9 +12,9 @@ use super::status::{PlanStatus, ServiceStatus};
 use crate::connect::Source;
 use crate::error::Error;
 use crate::event::Event;
+use crate::glance::position;
 use crate::instance::{Beat, Knowledge, Registered, Seat, Seen};
 use crate::migrator::Migrator;
-use crate::report::Position;
 use crate::state::Status;
 
 /// The share of a lease after which an instance that cannot renew it fences itself: before anyone may call it dead.
@@ -457,14 +457,5 @@ impl Shared {
             plans: plans.collect(),
             trouble: trouble.or_else(|| inner.seat.as_ref().and_then(|seat| seat.trouble.clone())),
         }
-    }
-}
-
-/// Where a plan is, in the words of a report.
-fn position(seen: &Seen) -> Position {
-    match seen.status {
-        None | Some(Status::Reverted) => Position::Before,
-        Some(Status::Finished) => Position::Finished,
-        Some(Status::Running) => seen.reached.map_or(Position::Before, Position::After),
     }
 }

@@ -282,12 +282,17 @@ fn insert_table(
     Ok(())
 }
 
-/// Writes down what keeps a plan from going on, for whoever asks.
-pub(crate) fn waits(client: &mut impl GenericClient, plan: i64, waits_for: &[String]) -> Result<(), Error> {
+/// Writes down what keeps a plan from going on and what hangs on its old columns, for whoever asks.
+pub(crate) fn looked_at(
+    client: &mut impl GenericClient,
+    plan: i64,
+    waits_for: &[String],
+    dependents: &[String],
+) -> Result<(), Error> {
     client
         .execute(
-            "UPDATE migrate.plan SET waits_for = $2, looked_at = clock_timestamp() WHERE id = $1",
-            &[&plan, &waits_for],
+            "UPDATE migrate.plan SET waits_for = $2, dependents = $3, looked_at = clock_timestamp() WHERE id = $1",
+            &[&plan, &waits_for, &dependents],
         )
         .doing("writing what a plan waits for")?;
     Ok(())
