@@ -1,5 +1,6 @@
 //! The runner's front.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use migrate_plan::{Migrations, Phase, Plan, Side};
@@ -22,16 +23,29 @@ pub struct Migrator {
     migrations: &'static Migrations,
     settings: Settings,
     observer: Option<Observer>,
+    watcher: Option<Opener>,
     decision: Decision,
+    /// Whether standbys that nobody has named were mentioned in this run.
+    mentioned: AtomicBool,
 }
 
 /// Who is told what happens.
 type Observer = Box<dyn Fn(&Event<'_>) + Send + Sync>;
 
+/// How another connection to the database is opened.
+type Opener = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
+
 impl Migrator {
     /// A runner with the default settings.
     pub fn new(migrations: &'static Migrations) -> Migrator {
-        Migrator { migrations, settings: Settings::default(), observer: None, decision: Decision::default() }
+        Migrator {
+            migrations,
+            settings: Settings::default(),
+            observer: None,
+            watcher: None,
+            decision: Decision::default(),
+            mentioned: AtomicBool::new(false),
+        }
     }
 
     /// Replaces the settings.
@@ -52,6 +66,16 @@ impl Migrator {
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
         self.observer = Some(Box::new(observer));
+        self
+    }
+
+    /// Gives the runner a way to a second connection. With it, the steps that wait without a time limit, outside of any
+    /// transaction, are watched while they run, and [`Event::StatementBlocked`] tells who blocks them; without it
+    /// nobody can see that. The connection is opened for each such step and closed after it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn watcher(mut self, open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Migrator {
+        self.watcher = Some(Box::new(open));
         self
     }
 
@@ -79,6 +103,7 @@ impl Migrator {
     /// A database that is not as a plan declares it, an edited plan, a missing right, a broken
     /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
     pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
+        self.mentioned.store(false, Ordering::Relaxed);
         with_session(client, &self.decision, |client| {
             let led = lead(client, self.settings.leader_wait, |client| drive::run(self, client, None))?;
             Ok(match led {
@@ -197,8 +222,33 @@ impl Migrator {
         self.migrations.plans()
     }
 
+    pub(crate) fn opener(&self) -> Option<&dyn Fn() -> Result<Client, Error>> {
+        self.watcher.as_ref().map(|open| open as &dyn Fn() -> Result<Client, Error>)
+    }
+
     pub(crate) fn limits(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Says once in a run that there are standbys, which the settings do not name.
+    pub(crate) fn mention_standbys(
+        &self,
+        client: &mut Client,
+        standbys: impl FnOnce(&mut Client) -> Result<Vec<String>, Error>,
+    ) -> Result<(), Error> {
+        if self.mentioned.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let standbys = standbys(client)?;
+        if !standbys.is_empty() {
+            let standbys = standbys.join(", ");
+            tracing::info!(
+                standbys,
+                "locks are replayed on hot standbys and may cancel queries there; name them in `Settings::replicas` to have \
+                 their queries waited for"
+            );
+        }
+        Ok(())
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {

@@ -15,7 +15,7 @@ use crate::lock::LockRequest;
 use crate::migrator::Migrator;
 use crate::report::Closed;
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, StepState, TableRow};
-use crate::{catalog, compose, gate};
+use crate::{catalog, compose, gate, statement};
 
 /// Does a step; what is returned keeps it from being done.
 pub(crate) fn perform(
@@ -41,7 +41,7 @@ pub(crate) fn perform(
             Vec::new()
         }
         Work::Statement(sql) => {
-            statement(migrator, client, plan, step, sql)?;
+            statement::perform(migrator, client, plan, step, sql)?;
             Vec::new()
         }
         Work::Authority(side) => {
@@ -115,9 +115,8 @@ impl LockedStep<'_> {
         };
         let conflicts = i64::try_from(gate::conflicts(client, self.plan)?).unwrap_or(i64::MAX);
         let sql = table.sql();
-        let notify = |event: &Event<'_>| self.migrator.notify(event);
-        let request = LockRequest { table: &sql, mode: *lock, settings: self.migrator.limits(), notify: &notify };
-        request.transaction(client, |transaction| {
+        let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
+        request.transaction(client, |transaction, _cost| {
             for statement in &all {
                 transaction.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
             }
@@ -166,31 +165,6 @@ impl LockedStep<'_> {
         }
         Ok(())
     }
-}
-
-/// A statement outside any transaction: journaled before, looked for after, and safe to run again.
-fn statement(
-    migrator: &Migrator,
-    client: &mut Client,
-    plan: &PlanRow,
-    step: &JournalStep,
-    sql: &str,
-) -> Result<(), Error> {
-    state::mark(client, plan.id, step.number, StepState::Running)?;
-    // An earlier try may have ended after its work and before the journal.
-    if !probe(client, step)? {
-        migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
-        client.batch_execute(sql).running(&format!("step `{}`", step.name), sql)?;
-        if !probe(client, step)? {
-            return Err(Error::Drift { plan: plan.name.clone(), step: step.name.clone() });
-        }
-    }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    let entry = Entry { plan: &plan.name, event: "done", step: Some(&step.name), statements: &[sql.to_owned()] };
-    state::record(&mut transaction, &entry)?;
-    transaction.commit().doing("writing the journal")?;
-    Ok(())
 }
 
 /// Gives one side the authority: function bodies only, no table is locked.
@@ -251,10 +225,8 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
     let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
-    let notify = |event: &Event<'_>| migrator.notify(event);
-    let request =
-        LockRequest { table: &sql, mode: LockMode::AccessExclusive, settings: migrator.limits(), notify: &notify };
-    request.transaction(client, |transaction| {
+    let request = LockRequest { migrator, table: &sql, mode: LockMode::AccessExclusive };
+    request.transaction(client, |transaction, _cost| {
         for statement in &statements {
             transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
         }
