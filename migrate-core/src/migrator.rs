@@ -1,6 +1,5 @@
 //! The runner's front.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use migrate_plan::{Migrations, Phase, Plan, Side};
@@ -9,6 +8,7 @@ use postgres::Client;
 use crate::error::Error;
 use crate::event::Event;
 use crate::leader::{Lead, lead};
+use crate::lock::Standbys;
 use crate::report::Report;
 use crate::session::{Decision, with_session, with_settings};
 use crate::settings::Settings;
@@ -25,8 +25,7 @@ pub struct Migrator {
     observer: Option<Observer>,
     watcher: Option<Opener>,
     decision: Decision,
-    /// Whether standbys that nobody has named were mentioned in this run.
-    mentioned: AtomicBool,
+    standbys: Standbys,
 }
 
 /// Who is told what happens.
@@ -44,7 +43,7 @@ impl Migrator {
             observer: None,
             watcher: None,
             decision: Decision::default(),
-            mentioned: AtomicBool::new(false),
+            standbys: Standbys::default(),
         }
     }
 
@@ -103,7 +102,7 @@ impl Migrator {
     /// A database that is not as a plan declares it, an edited plan, a missing right, a broken
     /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
     pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
-        self.mentioned.store(false, Ordering::Relaxed);
+        self.standbys.forget();
         with_session(client, &self.decision, |client| {
             let led = lead(client, self.settings.leader_wait, |client| drive::run(self, client, None))?;
             Ok(match led {
@@ -212,6 +211,7 @@ impl Migrator {
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+        self.standbys.forget();
         with_session(client, &self.decision, |client| match lead(client, self.settings.leader_wait, work)? {
             Lead::Done(value) => Ok(value),
             Lead::Other(leader) => Err(Error::Busy { leader }),
@@ -230,25 +230,8 @@ impl Migrator {
         &self.settings
     }
 
-    /// Says once in a run that there are standbys, which the settings do not name.
-    pub(crate) fn mention_standbys(
-        &self,
-        client: &mut Client,
-        standbys: impl FnOnce(&mut Client) -> Result<Vec<String>, Error>,
-    ) -> Result<(), Error> {
-        if self.mentioned.swap(true, Ordering::Relaxed) {
-            return Ok(());
-        }
-        let standbys = standbys(client)?;
-        if !standbys.is_empty() {
-            let standbys = standbys.join(", ");
-            tracing::info!(
-                standbys,
-                "locks are replayed on hot standbys and may cancel queries there; name them in `Settings::replicas` to have \
-                 their queries waited for"
-            );
-        }
-        Ok(())
+    pub(crate) fn standbys(&self) -> &Standbys {
+        &self.standbys
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {

@@ -20,7 +20,8 @@ use self::attempt::Attempt;
 use self::autovacuum::Eviction;
 pub(crate) use self::holders::KIND;
 use self::holders::{Holder, Lookout};
-use self::replicas::{Replicas, Unknown};
+pub(crate) use self::replicas::Standbys;
+use self::replicas::{REPLAYED, Replicas, Unknown};
 use crate::blocker::Blocker;
 use crate::error::Error;
 use crate::event::Event;
@@ -74,6 +75,7 @@ impl LockRequest<'_> {
     ) -> Result<T, Error> {
         let mut wait = Wait::begin(self, client)?;
         loop {
+            let round = Instant::now();
             let old = wait.look(client)?;
             if old.is_empty() {
                 let attempt = wait.next_attempt();
@@ -85,6 +87,7 @@ impl LockRequest<'_> {
             wait.make_way(client, &old)?;
             wait.tell(&old);
             thread::sleep(wait.pause(&old));
+            wait.spun += if old.is_empty() { round.elapsed() } else { Duration::ZERO };
         }
     }
 }
@@ -98,13 +101,23 @@ struct Wait<'a> {
     begun: Instant,
     told: Instant,
     tries: u32,
+    /// How long the lock was asked for while no old transaction stood in the way.
+    spun: Duration,
     seen: Vec<Blocker>,
 }
 
 impl<'a> Wait<'a> {
     fn begin(request: &'a LockRequest<'a>, client: &mut Client) -> Result<Wait<'a>, Error> {
         let LockRequest { migrator, table, mode } = request;
-        let (replicas, unknown) = Replicas::open(&migrator.limits().replicas, table, *mode);
+        let (sources, standbys) = (&migrator.limits().replicas, migrator.standbys());
+        let (replicas, unknown) = match mode {
+            &REPLAYED if sources.is_empty() => {
+                standbys.mention(client)?;
+                (Replicas::none(), Vec::new())
+            }
+            &REPLAYED => Replicas::open(standbys, sources, table),
+            _ => (Replicas::none(), Vec::new()),
+        };
         let now = Instant::now();
         let wait = Wait {
             request,
@@ -114,12 +127,10 @@ impl<'a> Wait<'a> {
             begun: now,
             told: now,
             tries: 0,
+            spun: Duration::ZERO,
             seen: Vec::new(),
         };
         wait.tell_unknown(&unknown);
-        if *mode == LockMode::AccessExclusive && migrator.limits().replicas.is_empty() {
-            migrator.mention_standbys(client, replicas::streaming)?;
-        }
         Ok(wait)
     }
 
@@ -158,7 +169,7 @@ impl<'a> Wait<'a> {
     }
 
     fn is_starving(&self) -> bool {
-        SPIN * self.tries > STARVING.min(self.request.migrator.limits().lock_deadline / 2)
+        self.spun > STARVING.min(self.request.migrator.limits().lock_deadline / 2)
     }
 
     fn require_time_left(&mut self, client: &mut Client) -> Result<(), Error> {

@@ -3,6 +3,9 @@
 //! There the replay waits for the queries on the table, with everything that comes after it, and cancels them
 //! after `max_standby_streaming_delay`. So before such a lock is asked for, the standbys are looked at.
 
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use migrate_plan::LockMode;
@@ -19,6 +22,53 @@ const PACE: Duration = Duration::from_millis(100);
 
 /// What an answer, or a connection, may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The only mode that is written to the log for standbys.
+pub(super) const REPLAYED: LockMode = LockMode::AccessExclusive;
+
+/// What one run knows of the standbys from lock to lock.
+#[derive(Debug, Default)]
+pub(crate) struct Standbys {
+    /// Whether it was said that there are some that the settings do not name.
+    mentioned: AtomicBool,
+    /// Those that cannot be asked. They are tried and told of once: a dead host takes seconds each time.
+    lost: Mutex<HashSet<String>>,
+}
+
+impl Standbys {
+    /// Begins a run, in which they may be different ones.
+    pub(crate) fn forget(&self) {
+        self.mentioned.store(false, Ordering::Relaxed);
+        self.lost().clear();
+    }
+
+    /// Says that there are standbys, for those who have named none.
+    pub(super) fn mention(&self, client: &mut Client) -> Result<(), Error> {
+        if self.mentioned.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let standbys = streaming(client)?;
+        if !standbys.is_empty() {
+            tracing::info!(
+                standbys = standbys.join(", "),
+                "locks are replayed on hot standbys, and may cancel queries there; `Settings::replicas` has them waited for"
+            );
+        }
+        Ok(())
+    }
+
+    fn is_lost(&self, source: &str) -> bool {
+        self.lost().contains(source)
+    }
+
+    fn lose(&self, source: &str) {
+        self.lost().insert(source.to_owned());
+    }
+
+    fn lost(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// A standby that cannot be asked, and why.
 pub(super) struct Unknown {
@@ -40,19 +90,25 @@ struct Replica<'a> {
 }
 
 impl<'a> Replicas<'a> {
-    /// Connects to all of them, before a lock on `table`; answers too which are not to be had.
-    pub(super) fn open(sources: &[String], table: &'a str, mode: LockMode) -> (Replicas<'a>, Vec<Unknown>) {
+    /// None at all: for locks that no standby replays.
+    pub(super) fn none() -> Replicas<'a> {
+        Replicas { known: Vec::new(), looked: None, busy: Vec::new() }
+    }
+
+    /// Connects to those of `sources` that are not lost, before a lock on `table`; answers too which are now.
+    pub(super) fn open(standbys: &Standbys, sources: &[String], table: &'a str) -> (Replicas<'a>, Vec<Unknown>) {
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
-        // Only this mode is written to the log for standbys.
-        let sources = if mode == LockMode::AccessExclusive { sources } else { &[] };
-        for source in sources {
+        for source in sources.iter().filter(|source| !standbys.is_lost(source)) {
             let name = shown(source);
             match open_replica(source).and_then(|client| usable(client, table)) {
-                Ok(client) => known.push(Replica { name, client, lookout: Lookout::over(table, mode) }),
-                Err(reason) => unknown.push(Unknown { replica: name, reason }),
+                Ok(client) => known.push(Replica { name, client, lookout: Lookout::over(table, REPLAYED) }),
+                Err(reason) => {
+                    standbys.lose(source);
+                    unknown.push(Unknown { replica: name, reason });
+                }
             }
         }
-        (Replicas { known, looked: None, busy: Vec::new() }, unknown)
+        (Replicas { known, ..Replicas::none() }, unknown)
     }
 
     /// The transactions at least this old that read the table, as of a moment ago; and the standbys that are lost.
@@ -115,7 +171,7 @@ fn usable(mut client: Client, table: &str) -> Result<Client, String> {
 
 /// The host and port of a connection string: never its password.
 fn shown(source: &str) -> String {
-    let Ok(config) = source.parse::<Config>() else { return "with a malformed connection string".to_owned() };
+    let Ok(config) = source.parse::<Config>() else { return "with an unreadable connection string".to_owned() };
     let host = config.get_hosts().first().map_or_else(
         || "localhost".to_owned(),
         |host| match host {
@@ -140,8 +196,8 @@ fn describe(error: &postgres::Error) -> String {
     text
 }
 
-/// The standbys that stream from this server, for a word to those who have named none.
-pub(crate) fn streaming(client: &mut Client) -> Result<Vec<String>, Error> {
+/// The standbys that stream from this server.
+fn streaming(client: &mut Client) -> Result<Vec<String>, Error> {
     let rows = client
         .query(
             "SELECT coalesce(nullif(r.application_name, ''), 'unnamed') FROM pg_catalog.pg_stat_replication r \
