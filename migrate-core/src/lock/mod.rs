@@ -110,12 +110,12 @@ impl<'a> Wait<'a> {
     fn begin(request: &'a LockRequest<'a>, client: &mut Client) -> Result<Wait<'a>, Error> {
         let LockRequest { migrator, table, mode } = request;
         let (sources, standbys) = (&migrator.limits().replicas, migrator.standbys());
-        let (replicas, unknown) = match mode {
-            &REPLAYED if sources.is_empty() => {
+        let (replicas, unknown) = match *mode {
+            REPLAYED if sources.is_empty() => {
                 standbys.mention(client)?;
                 (Replicas::none(), Vec::new())
             }
-            &REPLAYED => Replicas::open(standbys, sources, table),
+            REPLAYED => Replicas::open(standbys, sources, table),
             _ => (Replicas::none(), Vec::new()),
         };
         let now = Instant::now();

@@ -3,6 +3,7 @@
 
 mod autovacuum;
 mod bar;
+mod lost_commit;
 mod standby;
 mod traffic;
 mod tree;
