@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
-use postgres::{Client, GenericClient};
+use postgres::{Client, GenericClient, Transaction};
 
 use crate::compose::Becomes;
 use crate::database::Doing;
@@ -113,15 +113,18 @@ impl LockedStep<'_> {
             SyncChange::Remove => composed.into_iter().chain(own).collect(),
             _ => own.chain(composed).collect(),
         };
+        let (beside, under): (Vec<String>, Vec<String>) = all.into_iter().partition(|sql| is_beside_the_table(sql));
+        let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
         let conflicts = i64::try_from(gate::conflicts(client, self.plan)?).unwrap_or(i64::MAX);
         let sql = table.sql();
         let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
-        request.transaction(client, |transaction, _cost| {
-            for statement in &all {
-                transaction.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
-            }
+        let prepare = |transaction: &mut Transaction<'_>| {
+            self.execute(transaction, &beside)?;
             self.set_shape(transaction, table, *sync, conflicts)?;
-            state::mark(transaction, self.plan.id, self.step.number, self.to)?;
+            state::mark(transaction, self.plan.id, self.step.number, self.to)
+        };
+        request.transaction(client, prepare, |transaction, _cost| {
+            self.execute(transaction, &under)?;
             state::record(
                 transaction,
                 &Entry { plan: &self.plan.name, event: self.event, step: Some(&self.step.name), statements: &all },
@@ -129,6 +132,13 @@ impl LockedStep<'_> {
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
             Ok(())
         })
+    }
+
+    fn execute(&self, client: &mut impl GenericClient, statements: &[String]) -> Result<(), Error> {
+        for statement in statements {
+            client.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
+        }
+        Ok(())
     }
 
     /// What of the plan stands on the table now, and when that came to be.
@@ -202,6 +212,13 @@ fn authority(
     Ok(())
 }
 
+/// Whether a statement of ours makes or replaces what no table knows yet: it needs no lock on the one at hand.
+fn is_beside_the_table(statement: &str) -> bool {
+    let kinds = ["CREATE FUNCTION ", "CREATE OR REPLACE FUNCTION ", "CREATE SEQUENCE ", "SELECT pg_catalog.nextval("];
+    let grants = ["GRANT EXECUTE ON FUNCTION ", "GRANT USAGE ON SEQUENCE "];
+    kinds.iter().chain(&grants).any(|kind| statement.starts_with(kind))
+}
+
 /// Looks that the sync triggers of a plan are on all of its tables, on for every session and last to fire;
 /// puts back those that are not. Answers whether it had to.
 pub(crate) fn keep_synced(migrator: &Migrator, client: &mut Client, plan: &PlanRow) -> Result<bool, Error> {
@@ -226,33 +243,37 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
     let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
     let request = LockRequest { migrator, table: &sql, mode: LockMode::AccessExclusive };
-    request.transaction(client, |transaction, _cost| {
-        for statement in &statements {
-            transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
-        }
-        // After the switch the new side holds what counts, and is compared again; a retired column is not.
-        let again: &[&str] = match (plan.side, table.shape) {
-            (Side::Old, _) => &["backfill", "verify"],
-            (Side::New, Shape::Live | Shape::Strict) => &["verify"],
-            (Side::New, _) => &[],
-        };
-        transaction
-            .execute(
-                "DELETE FROM migrate.cursor c USING migrate.step s \
+    request.transaction(
+        client,
+        |_| Ok(()),
+        |transaction, _cost| {
+            for statement in &statements {
+                transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
+            }
+            // After the switch the new side holds what counts, and is compared again; a retired column is not.
+            let again: &[&str] = match (plan.side, table.shape) {
+                (Side::Old, _) => &["backfill", "verify"],
+                (Side::New, Shape::Live | Shape::Strict) => &["verify"],
+                (Side::New, _) => &[],
+            };
+            transaction
+                .execute(
+                    "DELETE FROM migrate.cursor c USING migrate.step s \
                  WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step AND s.work[1] = ANY ($2)",
-                &[&plan.id, &again],
+                    &[&plan.id, &again],
+                )
+                .doing("beginning the jobs again")?;
+            transaction
+                .execute(
+                    "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
+                    &[&plan.id, &again],
+                )
+                .doing("beginning the jobs again")?;
+            state::record(
+                transaction,
+                &Entry { plan: &plan.name, event: "sync mended", step: None, statements: &statements },
             )
-            .doing("beginning the jobs again")?;
-        transaction
-            .execute(
-                "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
-                &[&plan.id, &again],
-            )
-            .doing("beginning the jobs again")?;
-        state::record(
-            transaction,
-            &Entry { plan: &plan.name, event: "sync mended", step: None, statements: &statements },
-        )
-    })?;
+        },
+    )?;
     Ok(())
 }

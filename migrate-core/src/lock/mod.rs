@@ -66,11 +66,13 @@ pub(crate) struct LockCost {
 }
 
 impl LockRequest<'_> {
-    /// Runs `work` in a transaction that holds the lock; all of it again, if a lock is refused inside. `work` is
-    /// told what the lock has cost, so that it can write that down in the same transaction.
+    /// Runs `prepare` and then `work` in one transaction, which takes the lock between the two: what can be done
+    /// without it must not make others wait. Both are run again if a lock is refused. `work` is told what the lock has
+    /// cost, so that it can write that down in the same transaction.
     pub(crate) fn transaction<T>(
         &self,
         client: &mut Client,
+        mut prepare: impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
         mut work: impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut wait = Wait::begin(self, client)?;
@@ -78,10 +80,11 @@ impl LockRequest<'_> {
             let round = Instant::now();
             let old = wait.look(client)?;
             if old.is_empty() {
-                let attempt = wait.next_attempt();
-                if let Some(value) = attempt.run(client, &mut work)? {
+                let mut attempt = wait.next_attempt();
+                if let Some(value) = attempt.run(client, &mut prepare, &mut work)? {
                     return Ok(value);
                 }
+                wait.tries = attempt.cost.tries;
             }
             wait.require_time_left(client)?;
             wait.make_way(client, &old)?;
