@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use migrate_plan::{LockMode, Phase};
 
+use crate::blocker::Blocker;
 use crate::database::DatabaseError;
 
 /// An error of the runtime. Whatever it is, every step either happened whole or not at all, and the
@@ -229,37 +230,6 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.object, self.what, self.remedy)
-    }
-}
-
-/// A session that stands in the way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Blocker {
-    /// Its backend's process; 0 for a prepared transaction, which has none.
-    pub pid: i32,
-    /// Its `application_name`; the identifier of a prepared transaction.
-    pub application: String,
-    /// Its state: `active`, `idle in transaction` …
-    pub state: String,
-    /// How long its transaction is open.
-    pub open_for: Duration,
-}
-
-impl fmt::Display for Blocker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pid == 0 {
-            let (gid, age) = (&self.application, self.open_for.as_secs_f64());
-            return write!(f, "prepared transaction '{gid}', {age:.1} s old (COMMIT or ROLLBACK PREPARED it)");
-        }
-        let application = if self.application.is_empty() { "unnamed" } else { &self.application };
-        write!(
-            f,
-            "session {} ({application}, {}, transaction open for {:.1} s)",
-            self.pid,
-            self.state,
-            self.open_for.as_secs_f64()
-        )
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, GenericClient};
 
+use crate::blocker::{Blocker, BlockerKind};
 use crate::database::Doing;
-use crate::error::{Blocker, Error};
+use crate::error::Error;
 
 /// The advisory lock of this library in each database: the bytes of `migrate\0`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
@@ -169,6 +170,7 @@ fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
         )
         .doing("looking for the leader")?;
     Ok(row.map(|row| Blocker {
+        kind: BlockerKind::Session,
         pid: row.get(0),
         application: row.get(1),
         state: row.get(2),

@@ -3,6 +3,7 @@
 //! It executes plans that were made and checked while the program compiled; users depend on the crate
 //! `migrate`, which re-exports what is here.
 
+mod blocker;
 mod bounds;
 mod catalog;
 mod compose;
@@ -26,13 +27,16 @@ mod service;
 mod session;
 mod settings;
 mod state;
+mod statement;
 mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watch;
 
+pub use blocker::{Blocker, BlockerKind};
 pub use connect::{IntoSource, Source};
 pub use database::DatabaseError;
-pub use error::{Blocker, Error, Problem};
+pub use error::{Error, Problem};
 pub use event::Event;
 pub use instance::Instance;
 pub use migrator::Migrator;

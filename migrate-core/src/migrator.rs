@@ -10,6 +10,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::instance::{Instance, Knowledge};
 use crate::leader::{Claimant, Lead, begin_term, lead};
+use crate::lock::Standbys;
 use crate::report::Report;
 use crate::session::{Decision, with_session, with_settings};
 use crate::settings::Settings;
@@ -24,13 +25,18 @@ pub struct Migrator {
     migrations: &'static Migrations,
     settings: Settings,
     observer: Option<Observer>,
+    watcher: Option<Opener>,
     decision: Decision,
     instance: Instance,
     stopping: AtomicBool,
+    standbys: Standbys,
 }
 
 /// Who is told what happens.
 type Observer = Box<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// How another connection to the database is opened.
+type Opener = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
 
 impl Migrator {
     /// A runner with the default settings.
@@ -39,9 +45,11 @@ impl Migrator {
             migrations,
             settings: Settings::default(),
             observer: None,
+            watcher: None,
             decision: Decision::default(),
             instance: Instance::default(),
             stopping: AtomicBool::new(false),
+            standbys: Standbys::default(),
         }
     }
 
@@ -74,6 +82,16 @@ impl Migrator {
         self
     }
 
+    /// Gives the runner a way to a second connection. With it, the steps that wait without a time limit, outside of any
+    /// transaction, are watched while they run, and [`Event::StatementBlocked`] tells who blocks them; without it
+    /// nobody can see that. The connection is opened for each such step and closed after it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn watcher(mut self, open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Migrator {
+        self.watcher = Some(Box::new(open));
+        self
+    }
+
     /// Says who decides what this runner is asked to do, for the history.
     #[must_use]
     pub fn decided_by(mut self, who: impl Into<String>) -> Migrator {
@@ -102,6 +120,7 @@ impl Migrator {
         if let Some(report) = glance::nothing_to_do(self, client)? {
             return Ok(report);
         }
+        self.standbys.forget();
         with_session(client, &self.decision, |client| {
             let led = lead(client, self.settings.leader_wait, |client| self.drive(client, None))?;
             Ok(match led {
@@ -217,6 +236,7 @@ impl Migrator {
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+        self.standbys.forget();
         with_session(client, &self.decision, |client| match lead(client, self.settings.leader_wait, work)? {
             Lead::Done(value) => Ok(value),
             Lead::Other(leader) => Err(Error::Busy { leader }),
@@ -225,6 +245,19 @@ impl Migrator {
 
     pub(crate) fn plans(&self) -> &'static [&'static Plan] {
         self.migrations.plans()
+    }
+
+    /// Gives it a connection to watch with, where the user has given none.
+    pub(crate) fn watcher_unless_set(
+        mut self,
+        open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static,
+    ) -> Migrator {
+        self.watcher.get_or_insert_with(|| Box::new(open));
+        self
+    }
+
+    pub(crate) fn opener(&self) -> Option<&dyn Fn() -> Result<Client, Error>> {
+        self.watcher.as_ref().map(|open| open as &dyn Fn() -> Result<Client, Error>)
     }
 
     pub(crate) fn limits(&self) -> &Settings {
@@ -255,6 +288,10 @@ impl Migrator {
     /// Between two batches, or two tries: whether to go on.
     pub(crate) fn require_running(&self) -> Result<(), Error> {
         if self.is_stopping() { Err(Error::Stopped) } else { Ok(()) }
+    }
+
+    pub(crate) fn standbys(&self) -> &Standbys {
+        &self.standbys
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use migrate_plan::{Phase, Side};
 
-use crate::error::Blocker;
+use crate::blocker::Blocker;
 
 /// What came of a run, plan by plan.
 #[derive(Clone, Debug, Default)]

@@ -1,9 +1,13 @@
 //! Who did what when.
 
+use std::time::Instant;
+
 use postgres::GenericClient;
 
+use super::JournalStep;
 use crate::database::Doing;
 use crate::error::Error;
+use crate::lock::LockCost;
 
 /// One thing that happened to a plan, as [`Migrator::history`](crate::Migrator::history) tells it.
 #[derive(Clone, Debug)]
@@ -35,21 +39,41 @@ pub(crate) struct Entry<'a> {
     pub(crate) event: &'a str,
     pub(crate) step: Option<&'a str>,
     pub(crate) statements: &'a [String],
+    /// When it began.
+    pub(crate) begun: Option<Instant>,
+    /// What the table lock cost that it needed.
+    pub(crate) lock: Option<&'a LockCost>,
 }
 
 impl<'a> Entry<'a> {
     /// What happened to a plan as a whole.
     pub(crate) fn of(plan: &'a str, event: &'a str) -> Entry<'a> {
-        Entry { plan, event, step: None, statements: &[] }
+        Entry { plan, event, step: None, statements: &[], begun: None, lock: None }
+    }
+
+    /// A step that is done, or undone, and that began then.
+    pub(crate) fn step(
+        plan: &'a str,
+        event: &'a str,
+        step: &'a JournalStep,
+        begun: Instant,
+        statements: &'a [String],
+    ) -> Entry<'a> {
+        Entry { plan, event, step: Some(&step.name), statements, begun: Some(begun), lock: None }
     }
 }
 
 /// Adds an entry, in the transaction of what it tells.
 pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Result<(), Error> {
+    let took = entry.begun.map(|begun| begun.elapsed().as_secs_f64());
+    let waited = entry.lock.map(|lock| lock.waited.as_secs_f64());
+    let holders: Option<Vec<String>> =
+        entry.lock.map(|lock| lock.blockers_seen.iter().map(ToString::to_string).collect());
     client
         .execute(
-            "INSERT INTO migrate.history (plan, event, step, statements) VALUES ($1, $2, $3, $4)",
-            &[&entry.plan, &entry.event, &entry.step, &entry.statements],
+            "INSERT INTO migrate.history (plan, event, step, statements, took, lock_waited, lock_holders) \
+             VALUES ($1, $2, $3, $4, make_interval(secs => $5), make_interval(secs => $6), $7)",
+            &[&entry.plan, &entry.event, &entry.step, &entry.statements, &took, &waited, &holders],
         )
         .doing("writing the history")?;
     Ok(())

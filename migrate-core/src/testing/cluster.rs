@@ -12,7 +12,7 @@ use super::binaries::{self, Binaries};
 use super::error::ScratchError;
 use super::folder::{ScratchFolder, file_error};
 use super::guardian::Guardian;
-use super::{address, initdb, process};
+use super::{address, base_backup, initdb, process};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -39,6 +39,21 @@ impl Cluster {
         initdb::initdb(&binaries, account.as_ref(), &folder)?;
         initdb::configure(&folder, settings)?;
 
+        let mut cluster = Cluster { binaries, account, postmaster: None, folder, guardian };
+        cluster.launch()?;
+        Ok(cluster)
+    }
+
+    /// Makes and starts a hot standby of this server, which streams from it under `name` and keeps its
+    /// settings but for these.
+    pub(super) fn standby(&self, name: &str, settings: &[(String, String)]) -> Result<Cluster, ScratchError> {
+        let account = self.account.clone();
+        let folder = ScratchFolder::create(account.as_ref())?;
+        let guardian = Guardian::over(&folder, account.as_ref())?;
+        base_backup::take(&self.binaries, account.as_ref(), self.folder.path(), name, &folder)?;
+        initdb::add(&folder, settings)?;
+
+        let binaries = self.binaries.clone();
         let mut cluster = Cluster { binaries, account, postmaster: None, folder, guardian };
         cluster.launch()?;
         Ok(cluster)
@@ -142,7 +157,7 @@ impl Cluster {
         }
     }
 
-    fn start_error(&self, reason: String) -> ScratchError {
+    pub(super) fn start_error(&self, reason: String) -> ScratchError {
         ScratchError::Start { reason, log: tail(&self.folder.log()) }
     }
 }

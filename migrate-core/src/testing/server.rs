@@ -11,6 +11,7 @@ use super::address;
 use super::cluster::Cluster;
 use super::database::ScratchDatabase;
 use super::error::ScratchError;
+use super::standby::ScratchStandbyBuilder;
 
 /// A PostgreSQL server to try things on: see the [module](super) for which one.
 ///
@@ -46,11 +47,19 @@ impl ScratchServerBuilder {
     pub fn start(self) -> Result<ScratchServer, ScratchError> {
         match env::var("DATABASE_URL") {
             Ok(url) if !url.is_empty() => ScratchServer::at(url, None),
-            _ => {
-                let cluster = Cluster::start(&self.settings)?;
-                ScratchServer::at(cluster.url(), Some(cluster))
-            }
+            _ => self.start_own(),
         }
+    }
+
+    /// Starts a server of our own with these settings, whatever `DATABASE_URL` says: for what needs its
+    /// settings, stops it, or makes a [standby](ScratchServer::standby) of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_own(self) -> Result<ScratchServer, ScratchError> {
+        let cluster = Cluster::start(&self.settings)?;
+        ScratchServer::at(cluster.url(), Some(cluster))
     }
 }
 
@@ -148,14 +157,19 @@ impl ScratchServer {
         self.own("restart")?.restart()
     }
 
-    fn own(&self, action: &'static str) -> Result<MutexGuard<'_, Cluster>, ScratchError> {
+    /// A hot standby of this server, to be [started](ScratchStandbyBuilder::start).
+    pub fn standby(&self) -> ScratchStandbyBuilder<'_> {
+        ScratchStandbyBuilder::of(self)
+    }
+
+    pub(super) fn own(&self, action: &'static str) -> Result<MutexGuard<'_, Cluster>, ScratchError> {
         let own = self.own.as_ref().map(lock);
         own.ok_or(ScratchError::NotOurs { action })
     }
 }
 
 /// A panic elsewhere leaves the server as stoppable as before.
-fn lock(cluster: &Mutex<Cluster>) -> MutexGuard<'_, Cluster> {
+pub(super) fn lock(cluster: &Mutex<Cluster>) -> MutexGuard<'_, Cluster> {
     cluster.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
