@@ -6,6 +6,8 @@
 
 mod agent;
 mod builds;
+mod failover;
+mod failures;
 mod faults;
 mod fleets;
 mod leads;

@@ -81,6 +81,8 @@ pub(crate) struct Seat {
     pub(crate) idle_for: Duration,
     /// What ended the last pass early.
     pub(crate) trouble: Option<String>,
+    /// Whether this instance did the last pass.
+    pub(crate) is_last: bool,
 }
 
 /// A plan, as an instance sees it.
@@ -133,7 +135,7 @@ impl Seen {
 }
 
 /// The columns that tell where everything is.
-const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, \
+const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, s.is_last, \
      l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, l.is_sound, \
      l.waits_for, l.conflicts, l.dependents";
 
@@ -273,8 +275,9 @@ fn sight(rows: &[Row], from: usize, alive: bool) -> Beat {
         term: row.get(from + 3),
         idle_for: Duration::try_from_secs_f64(row.get::<_, Option<f64>>(from + 4).unwrap_or(0.0)).unwrap_or_default(),
         trouble: row.get(from + 5),
+        is_last: row.get::<_, Option<bool>>(from + 6).unwrap_or(false),
     });
-    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 6)).collect();
+    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 7)).collect();
     plans.sort_by_key(|plan| plan.place.unwrap_or(usize::MAX));
     Beat { alive, seat, plans }
 }
@@ -312,7 +315,15 @@ fn count(row: &Row, place: usize) -> usize {
 
 impl Seat {
     fn unknown() -> Seat {
-        Seat { may_lead: false, is_free: false, stale: None, term: 0, idle_for: Duration::ZERO, trouble: None }
+        Seat {
+            may_lead: false,
+            is_free: false,
+            stale: None,
+            term: 0,
+            idle_for: Duration::ZERO,
+            trouble: None,
+            is_last: false,
+        }
     }
 }
 

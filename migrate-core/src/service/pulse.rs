@@ -24,8 +24,8 @@ const SLICE: Duration = Duration::from_millis(200);
 /// Between two looks for a state that somebody is creating.
 const CREATION: Duration = Duration::from_millis(25);
 
-/// How often a plan's results are looked for in the catalog, beside every start.
-const SOUNDLY: Duration = Duration::from_secs(30);
+/// Every so many looks a plan's results are looked for in the catalog too, beside every start.
+const SOUNDLY: u32 = 30;
 
 /// How a session of the pulse ended.
 enum Ended {
@@ -125,7 +125,7 @@ impl Pulse<'_> {
     fn beat(&mut self, client: &mut Client, registered: &Registered) -> Result<bool, Error> {
         let (shared, sent) = (self.shared, Instant::now());
         self.tie(client, registered)?;
-        let soundly = self.looked_at.is_none_or(|at| at.elapsed() > SOUNDLY);
+        let soundly = self.looked_at.is_none_or(|at| at.elapsed() > shared.migrator.limits().poll * SOUNDLY);
         let beat = instance::beat(client, registered, &shared.known, shared.term(), soundly)?;
         if soundly {
             self.looked_at = Some(sent);

@@ -206,7 +206,9 @@ impl Shared {
             return None;
         }
         let inner = self.lock();
-        let has_work = inner.plans.iter().any(Seen::has_work);
+        // What went wrong and is well again is to be seen by the instance it went wrong in: that takes another pass.
+        let is_unsettled = inner.seat.as_ref().is_some_and(|seat| seat.trouble.is_some() && seat.is_last);
+        let has_work = is_unsettled || inner.plans.iter().any(Seen::has_work);
         let seat = inner.seat.clone().filter(|seat| seat.may_lead && has_work && inner.pass.is_none())?;
         let is_due = seat.idle_for.is_zero() || !inner.is_served;
         (seat.stale.is_some() || seat.is_free && is_due).then_some(seat)
