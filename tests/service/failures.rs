@@ -197,3 +197,56 @@ fn an_instance_that_cannot_reach_the_database_fences_itself_before_it_is_suspect
     }
     service.stop();
 }
+
+#[test]
+fn a_disk_that_runs_full_under_a_backfill_is_named_and_it_goes_on_when_there_is_room() {
+    let (database, mut client) = till(100);
+    // PostgreSQL's own word for it, raised where it would be: while a row is written.
+    client
+        .batch_execute(
+            "CREATE TABLE full_disk (); \
+             CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN \
+                 IF to_regclass('public.full_disk') IS NOT NULL THEN \
+                     RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100'; \
+                 END IF; RETURN NEW; END$$; \
+             CREATE TRIGGER a_full_disk BEFORE UPDATE ON till FOR EACH ROW EXECUTE FUNCTION no_room(); \
+             ALTER TABLE till ENABLE ALWAYS TRIGGER a_full_disk",
+        )
+        .expect("a full disk");
+    let service = Build::DualWrite.migrator().start(database.url()).expect("it serves already");
+    let said = trouble(&service, "53100");
+    assert!(said.contains("No space left"), "{said}");
+    service.ready().expect("it serves all the same");
+    client.batch_execute("DROP TABLE full_disk").expect("room");
+    service.wait(Phase::DualWrite, LONG).expect("it goes on by itself");
+    service.stop();
+}
+
+#[test]
+fn a_database_whose_sessions_are_read_only_is_migrated_all_the_same() {
+    let (database, mut client) = till(100);
+    let name = database.name();
+    client.batch_execute(&format!("ALTER DATABASE {name} SET default_transaction_read_only = on")).expect("a setting");
+    let service = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    service.wait(Phase::DualWrite, LONG).expect("filled");
+    service.stop();
+    client.batch_execute(&format!("ALTER DATABASE {name} RESET default_transaction_read_only")).expect("a setting");
+}
+
+#[test]
+fn a_clock_that_is_put_back_does_not_keep_the_plan_waiting() {
+    let (database, mut client) = till(100);
+    let service = Build::Switch.migrator().start(database.url()).expect("a service");
+    service.wait(Phase::Switch, LONG).expect("switched");
+    // What the last leader wrote an hour ahead of the clock that there is now.
+    client
+        .batch_execute(
+            "UPDATE migrate.leader SET took_at = clock_timestamp() + interval '1 h', beat_at = took_at + interval '1 h', \
+             idle_until = clock_timestamp() + interval '2 h'",
+        )
+        .expect("a jump");
+    service.stop();
+    let service = Build::Contract.migrator().start(database.url()).expect("a service");
+    service.wait(Phase::Contract, LONG).expect("it goes on");
+    service.stop();
+}

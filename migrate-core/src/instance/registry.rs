@@ -246,6 +246,11 @@ pub(crate) fn leave(client: &mut Client, registered: &Registered) -> Result<(), 
     Ok(())
 }
 
+/// Has a session write its few rows whatever its settings say.
+pub(crate) fn allow_writes(client: &mut Client) -> Result<(), Error> {
+    Ok(client.batch_execute("SET default_transaction_read_only = off").doing("asking for a session that writes")?)
+}
+
 /// Ties the life of an instance to a session: its lock, its name, and word of what changes. A peer that is gone without a
 /// word is noticed within half a minute.
 pub(crate) fn hold_lock(client: &mut Client, registered: &Registered) -> Result<(), Error> {
@@ -256,7 +261,7 @@ pub(crate) fn hold_lock(client: &mut Client, registered: &Registered) -> Result<
              SELECT pg_catalog.pg_try_advisory_lock_shared({NAMESPACE}, {id}); \
              SET application_name = '{tag}'; \
              SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
-             SET idle_session_timeout = 0; SET statement_timeout = 0"
+             SET default_transaction_read_only = off; SET idle_session_timeout = 0; SET statement_timeout = 0"
         ))
         .doing("tying the instance to its session")?;
     Ok(())

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::shared::Shared;
@@ -106,7 +107,16 @@ impl Pulse<'_> {
         }
         let (shared, sent) = (self.shared, Instant::now());
         let migrator = &shared.migrator;
-        match instance::register(client, migrator.identity(), migrator.limits(), &shared.known)? {
+        let mut register = || instance::register(client, migrator.identity(), migrator.limits(), &shared.known);
+        let outcome = match register() {
+            // Sessions may be read-only by their settings, as in a database that is running full; a standby always is.
+            Err(Error::Database(error)) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                instance::allow_writes(client)?;
+                instance::register(client, migrator.identity(), migrator.limits(), &shared.known)
+            }
+            outcome => outcome,
+        };
+        match outcome? {
             Registration::NoState => {
                 shared.moved(self.number);
                 Ok(false)

@@ -160,11 +160,13 @@ CREATE FUNCTION migrate.seat(lock_key bigint, instance bigint, OUT may_lead bool
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_has_role(session_user, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'migrate'), 'USAGE'),
            holder.pid IS NULL,
-           CASE WHEN l.pid = holder.pid AND l.beat_at + l.lease < clock_timestamp() THEN holder.pid END,
+           -- A beat from the future is one from before the clock was put back.
+           CASE WHEN l.pid = holder.pid AND abs(extract(epoch FROM clock_timestamp() - l.beat_at)) > extract(epoch FROM l.lease)
+                THEN holder.pid END,
            l.term,
            -- Whoever led last looks again first; the others only where it does not.
-           greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
-               + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END))::float8,
+           CASE WHEN l.took_at > clock_timestamp() THEN 0 ELSE greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
+               + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END)) END::float8,
            l.trouble, l.instance IS NOT DISTINCT FROM seat.instance
     FROM migrate.leader l
     LEFT JOIN (SELECT k.pid FROM pg_locks k
