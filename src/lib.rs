@@ -12,8 +12,8 @@ pub mod cli;
 #[cfg(feature = "testing")]
 pub use migrate_core::testing;
 pub use migrate_core::{
-    Blocker, Closed, DatabaseError, Error, Event, FailedRow, HistoryEntry, Migrator, PlanReport, Position, Problem,
-    Report, Settings,
+    Blocker, Closed, DatabaseError, Error, Event, FailedRow, HistoryEntry, IntoSource, Migrator, PlanReport, Position,
+    Problem, Report, Settings, Source,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};

@@ -7,6 +7,7 @@ use postgres::Client;
 
 use crate::database::Doing;
 use crate::error::{Blocker, Error};
+use crate::session::require_kept;
 
 /// The advisory lock of this library in each database: the bytes of `migrate\0`.
 const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
@@ -45,7 +46,7 @@ pub(crate) fn lead<T>(
         }
         thread::sleep(POLL);
     }
-    let outcome = work(client);
+    let outcome = require_kept(client).and_then(|()| work(client));
     // With a broken connection the lock is gone as well.
     let released = client.query_one("SELECT pg_catalog.pg_advisory_unlock($1)", &[&KEY]);
     let value = outcome?;

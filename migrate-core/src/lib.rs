@@ -6,6 +6,7 @@
 mod bounds;
 mod catalog;
 mod compose;
+mod connect;
 mod database;
 mod drive;
 mod error;
@@ -26,6 +27,7 @@ mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use connect::{IntoSource, Source};
 pub use database::DatabaseError;
 pub use error::{Blocker, Error, Problem};
 pub use event::Event;

@@ -54,14 +54,15 @@ pub(crate) fn exists(client: &mut impl GenericClient) -> Result<bool, Error> {
 /// The version of the state, if there is any.
 fn version(client: &mut impl GenericClient) -> Result<Option<i32>, Error> {
     let exists: bool = client
-        .query_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
+        .query_typed_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
         .doing("looking for the state")?
         .get(0);
     if !exists {
         return Ok(None);
     }
-    let row =
-        client.query_opt("SELECT version FROM migrate.state_version", &[]).doing("reading the state's version")?;
+    let row = client
+        .query_typed_opt("SELECT version FROM migrate.state_version", &[])
+        .doing("reading the state's version")?;
     Ok(row.map(|row| row.get(0)))
 }
 
