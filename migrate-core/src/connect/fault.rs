@@ -22,7 +22,10 @@ impl Fault {
 
     /// What people are told of an address that is written like this.
     pub(super) fn of(self, address: &str) -> Error {
-        let has_secret = address.contains("password") || address.matches('@').count() > usize::from(is_url(address));
+        // A `?` before the `@` may be one of the password.
+        let is_odd = address.split_once('?').is_some_and(|(_, rest)| rest.contains('@'));
+        let is_repeated = address.matches('@').count() > usize::from(is_url(address));
+        let has_secret = address.contains("password") || is_odd || is_repeated;
         let why = if self.quotes && has_secret {
             "it has an unknown option, or a special character in its user or password: that is written as `%` with two \
              digits"

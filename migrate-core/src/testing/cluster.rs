@@ -23,6 +23,7 @@ const LOG_TAIL: usize = 20;
 pub(super) struct Cluster {
     binaries: Binaries,
     account: Option<Account>,
+    port: u16,
     postmaster: Option<Child>,
     // Before the guardian: where all went well, that one finds nothing left to do.
     folder: ScratchFolder,
@@ -30,8 +31,8 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes and starts a server with these settings on top of the usual ones.
-    pub(super) fn start(settings: &[(String, String)]) -> Result<Cluster, ScratchError> {
+    /// Makes and starts a server with these settings on top of the usual ones, and at this port.
+    pub(super) fn start(settings: &[(String, String)], port: u16) -> Result<Cluster, ScratchError> {
         let account = Account::to_drop_to()?;
         let binaries = binaries::locate(account.as_ref())?;
         let folder = ScratchFolder::create(account.as_ref())?;
@@ -39,14 +40,14 @@ impl Cluster {
         initdb::initdb(&binaries, account.as_ref(), &folder)?;
         initdb::configure(&folder, settings)?;
 
-        let mut cluster = Cluster { binaries, account, postmaster: None, folder, guardian };
+        let mut cluster = Cluster { binaries, account, port, postmaster: None, folder, guardian };
         cluster.launch()?;
         Ok(cluster)
     }
 
     /// The address of its database `postgres`, for its superuser.
     pub(super) fn url(&self) -> String {
-        address::of_socket_folder(self.folder.path())
+        address::of_socket_folder(self.folder.path(), self.port)
     }
 
     /// The postmaster's process id while it runs.
@@ -104,7 +105,7 @@ impl Cluster {
                 .arg(self.folder.data())
                 .arg("-k")
                 .arg(self.folder.path())
-                .args(["-p", address::PORT])
+                .args(["-p", &self.port.to_string()])
                 .stdin(Stdio::null())
                 .stdout(log)
                 .stderr(errors)

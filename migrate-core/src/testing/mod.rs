@@ -43,6 +43,7 @@ mod install;
 #[cfg(test)]
 mod lifetime;
 mod platform;
+mod port;
 mod process;
 mod server;
 
