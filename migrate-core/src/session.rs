@@ -1,9 +1,9 @@
 //! The session that the runner works in: what it needs set, and what it gives back.
 
 use postgres::types::{ToSql, Type};
-use postgres::{Client, IsolationLevel, SimpleQueryMessage, Transaction};
+use postgres::{Client, GenericClient, IsolationLevel, SimpleQueryMessage, Transaction};
 
-use crate::connect::{explained, refused};
+use crate::connect::{closed, explained, refused};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 
@@ -72,8 +72,8 @@ pub(crate) fn with_session<T>(
         running.extend(decision.settings());
         before.extend(Decision::default().settings());
     }
-    set(client, process, &running)?;
-    let outcome = work(client);
+    begin(client, process, &running)?;
+    let outcome = work(client).map_err(by_pooler);
     match (outcome, set(client, process, &before)) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error),
@@ -90,8 +90,8 @@ pub(crate) fn reading<T>(
 ) -> Result<T, Error> {
     require_no_transaction(client)?;
     let doing = "setting up a transaction to read in";
-    let started = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(true).start();
-    let mut transaction = started.map_err(|error| broken(doing, error))?;
+    let begun = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(true).start();
+    let mut transaction = start(begun, doing)?;
     let (names, values): (Vec<&str>, Vec<&str>) = WHILE_RUNNING.into_iter().unzip();
     let sql = format!("SELECT pg_catalog.set_config(name, value, true) {SETTINGS}");
     transaction.query_typed(&sql, &[(&names, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY)]).doing(doing)?;
@@ -111,11 +111,34 @@ pub(crate) fn require_kept(client: &mut Client) -> Result<(), Error> {
     if row.get(1) { Ok(()) } else { Err(refused(format!("process {process} serves it now, and has not its settings"))) }
 }
 
+/// Sets a session up, in a transaction: not every pooler allows one.
+fn begin(client: &mut Client, process: i32, settings: &[(String, String)]) -> Result<(), Error> {
+    let doing = "setting up the session";
+    let mut transaction = start(client.transaction(), doing)?;
+    require_own_names(&mut transaction)?;
+    set(&mut transaction, process, settings)?;
+    transaction.commit().map_err(|error| broken(doing, error))
+}
+
+/// A pooler that follows statements from one session to another names them anew. In a transaction, so that one that
+/// does not follow them is left without this one.
+fn require_own_names(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    let doing = "looking for a pooler";
+    let sql = "SELECT name FROM pg_catalog.pg_prepared_statements \
+               WHERE statement OPERATOR(pg_catalog.=) $1::pg_catalog.text";
+    let rows = transaction.query(sql, &[&sql]).map_err(|error| broken(doing, error))?;
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    match names.first().filter(|_| !names.iter().any(|name| is_the_drivers(name))) {
+        Some(name) => Err(refused(format!("what it prepares is prepared as \"{name}\""))),
+        None => Ok(()),
+    }
+}
+
 /// The rows of two arrays of parameters.
 const SETTINGS: &str = "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS setting(name, value)";
 
 /// Sets what is given, if `process` still serves the connection: elsewhere it would be somebody else's session.
-fn set(client: &mut Client, process: i32, settings: &[(String, String)]) -> Result<(), Error> {
+fn set(client: &mut impl GenericClient, process: i32, settings: &[(String, String)]) -> Result<(), Error> {
     let (names, values): (Vec<&str>, Vec<&str>) =
         settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).unzip();
     let sql = format!(
@@ -134,31 +157,23 @@ struct Found {
     process: i32,
     version: i32,
     is_standby: bool,
-    /// The names that the statement which asks for all this is prepared under.
-    prepared: Vec<String>,
 }
 
 impl Found {
     fn of(client: &mut Client) -> Result<Found, Error> {
-        let doing = "reading the session's settings";
         let names = WHILE_RUNNING.map(|(name, _)| name);
-        // The only statement that is prepared under a name before anything is set: a pooler that has to move
-        // statements between sessions names them anew, and one that does not loses them.
         let sql = "SELECT ARRAY (SELECT pg_catalog.current_setting(name) \
-                                 FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS setting(name, place) \
-                                 ORDER BY place), \
+                                 FROM pg_catalog.unnest($1) WITH ORDINALITY AS setting(name, place) ORDER BY place), \
                           pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
-                          pg_catalog.pg_is_in_recovery(), \
-                          ARRAY (SELECT name FROM pg_catalog.pg_prepared_statements \
-                                 WHERE statement OPERATOR(pg_catalog.=) $2::pg_catalog.text)";
-        let row = client.query_one(sql, &[&names.as_slice(), &sql]).map_err(|error| broken(doing, error))?;
+                          pg_catalog.pg_is_in_recovery()";
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names.as_slice(), Type::TEXT_ARRAY)];
+        let row = client.query_typed_one(sql, &parameters).doing("reading the session's settings")?;
         let values: Vec<String> = row.get(0);
         Ok(Found {
             settings: names.iter().map(|name| (*name).to_owned()).zip(values).collect(),
             process: row.get(1),
             version: row.get(2),
             is_standby: row.get(3),
-            prepared: row.get(4),
         })
     }
 
@@ -166,9 +181,6 @@ impl Found {
     fn require_usable(&self, process: i32) -> Result<(), Error> {
         if self.process != process {
             return Err(changed(process));
-        }
-        if let Some(name) = self.prepared.first().filter(|_| !self.prepared.iter().any(|name| is_the_drivers(name))) {
-            return Err(refused(format!("what it prepares is prepared as \"{name}\"")));
         }
         if self.version < OLDEST {
             return Err(Error::ServerTooOld { found: self.version });
@@ -187,6 +199,23 @@ fn is_the_drivers(name: &str) -> bool {
 
 fn changed(process: i32) -> Error {
     refused(format!("it was served by process {process}, and then by another"))
+}
+
+/// The pooler that an error of the work comes of, or the error.
+fn by_pooler(error: Error) -> Error {
+    let evidence = match &error {
+        Error::Database(error) => explained(error.driver()),
+        _ => None,
+    };
+    evidence.map_or(error, refused)
+}
+
+/// A transaction that was begun. A pooler of statements allows none, and ends the connection that asks for one.
+fn start<'a>(begun: Result<Transaction<'a>, postgres::Error>, doing: &str) -> Result<Transaction<'a>, Error> {
+    begun.map_err(|error| match closed(&error) {
+        true => refused("it was closed because a transaction began"),
+        false => broken(doing, error),
+    })
 }
 
 /// An error, or the pooler that it comes of.

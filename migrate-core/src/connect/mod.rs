@@ -67,7 +67,7 @@ use postgres::{CancelToken, Client, Config};
 use crate::database::DatabaseError;
 use crate::error::Error;
 use address::Address;
-pub(crate) use pooler::{explained, refused};
+pub(crate) use pooler::{closed, explained, refused};
 use tls::Tls;
 
 /// How long a server may take to answer, where the address does not say.

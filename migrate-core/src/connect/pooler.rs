@@ -5,6 +5,7 @@
 //! pooling. A pooler of transactions or statements gives the first one's process to the second as soon as the first is
 //! idle, or another process to the first while the second holds its own, or none at all where it has no more.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::error::SqlState;
@@ -17,6 +18,10 @@ use crate::error::Error;
 
 /// How long an answer that takes no work may take. A pooler whose connections are all in use gives none.
 const ANSWER: Duration = Duration::from_secs(5);
+
+/// How long closing may take where nothing is waited for, and how often that is looked at.
+const CLOSING: Duration = Duration::from_millis(200);
+const POLL: Duration = Duration::from_millis(2);
 
 /// How often both are compared: a pooler that takes turns among its connections gives itself away in some of them.
 const ROUNDS: usize = 4;
@@ -33,14 +38,14 @@ const DOING: &str = "looking for a pooler";
 pub(super) fn require_direct(source: &Source, client: &mut Client, begun: Instant) -> Result<(), Error> {
     let Some(sign) = sign(source, client, begun)? else { return Ok(()) };
     tracing::debug!(sign, "this may be a pooler");
-    compare(client, &mut source.connect(WITNESS)?)
+    compare(source, client, source.connect(WITNESS)?)
 }
 
 /// Makes sure, where a second connection can be had or where there are signs.
 pub(super) fn prove_direct(source: &Source, client: &mut Client, begun: Instant) -> Result<(), Error> {
     let sign = sign(source, client, begun)?;
     match source.connect(WITNESS) {
-        Ok(mut witness) => compare(client, &mut witness),
+        Ok(witness) => compare(source, client, witness),
         Err(error) if sign.is_none() => {
             tracing::debug!(%error, "there is no second connection to look for a pooler with, and no sign of one");
             Ok(())
@@ -54,14 +59,30 @@ fn sign(source: &Source, client: &mut Client, begun: Instant) -> Result<Option<S
     Ok(Hint::of(&row, 0).sign(source, begun))
 }
 
-fn compare(client: &mut Client, witness: &mut Client) -> Result<(), Error> {
+fn compare(source: &Source, client: &mut Client, mut witness: Client) -> Result<(), Error> {
     let own = Standing::of(client)?.process;
     let token = format!("{own} {:?}", Instant::now());
     mark(client, &token)?;
-    let evidence = rounds(client, witness, &own, &token)?;
-    match evidence {
+    let evidence = rounds(client, &mut witness, &own, &token);
+    release(source, witness);
+    match evidence? {
         Some(evidence) => Err(refused(evidence)),
         None => mark(client, ""),
+    }
+}
+
+/// Closes the second connection. One that waits for a pooler is closed when that one has answered.
+fn release(source: &Source, witness: Client) {
+    let token = witness.cancel_token();
+    let closing = thread::Builder::new().name("migrate: closing".to_owned()).spawn(move || drop(witness));
+    let Ok(closing) = closing else { return };
+    let begun = Instant::now();
+    while !closing.is_finished() && begun.elapsed() < CLOSING {
+        thread::sleep(POLL);
+    }
+    if !closing.is_finished() {
+        // What it waits for is not needed any more.
+        let _ = source.cancel(&token);
     }
 }
 
@@ -111,6 +132,9 @@ fn beside(witness: &mut Client) -> Result<Beside, Error> {
     }
     match witness.batch_execute("BEGIN") {
         Ok(()) => Ok(Beside::Served(Standing::of(witness)?)),
+        Err(error) if closed(&error) => {
+            Ok(Beside::Refused("a second connection was closed because a transaction began".to_owned()))
+        }
         Err(error) => match explained(&error) {
             Some(evidence) => Ok(Beside::Refused(evidence)),
             None => Err(DatabaseError::new(DOING, error).into()),
@@ -170,4 +194,10 @@ pub(crate) fn explained(error: &postgres::Error) -> Option<String> {
         [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(error.code());
     let is_by_statement = error.message().contains("statement pooling mode");
     (is_about_statements || is_by_statement).then(|| error.message().to_owned())
+}
+
+/// Whether the connection was closed without a word.
+pub(crate) fn closed(error: &postgres::Error) -> bool {
+    // The driver has no accessor for the kind of its errors.
+    error.to_string() == "connection closed"
 }
