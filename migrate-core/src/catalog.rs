@@ -2,6 +2,7 @@
 
 use migrate_plan::ident::own;
 use postgres::GenericClient;
+use postgres::types::Type;
 
 use crate::database::Doing;
 use crate::error::Error;
@@ -157,6 +158,8 @@ pub(crate) fn dependents(
          FROM gone g WHERE g.attacl IS NOT NULL \
          ORDER BY 1"
     );
-    let rows = client.query(&sql, &[&table, &columns]).doing("looking what depends on a column")?;
+    let rows = client
+        .query_typed(&sql, &[(&table, Type::TEXT), (&columns, Type::TEXT_ARRAY)])
+        .doing("looking what depends on a column")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }

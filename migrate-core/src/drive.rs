@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use migrate_plan::{Phase, Plan, SyncChange, Work};
-use postgres::Client;
+use postgres::{Client, GenericClient};
 
 use crate::database::Doing;
 use crate::error::Error;
@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{bounds, gate, hold, preflight, step};
+use crate::{bounds, gate, hold, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -34,7 +34,7 @@ pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str,
 }
 
 /// Reports without doing anything.
-pub(crate) fn status(migrator: &Migrator, client: &mut Client) -> Result<Report, Error> {
+pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Result<Report, Error> {
     let plans = migrator.plans();
     if !state::exists(client)? {
         let plans = plans.iter().map(|plan| not_started(plan, None)).collect();
@@ -140,6 +140,7 @@ impl Drive<'_> {
             if !closed.is_empty() {
                 break;
             }
+            session::require_kept(client)?;
             let begun = Instant::now();
             let found = match step::perform(self.migrator, client, &row, &next) {
                 Err(Error::Database(error))
@@ -278,7 +279,7 @@ impl Drive<'_> {
 
     fn summary(
         &self,
-        client: &mut Client,
+        client: &mut impl GenericClient,
         row: &PlanRow,
         done: Vec<(String, std::time::Duration)>,
         closed: Vec<Closed>,

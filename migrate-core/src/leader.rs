@@ -12,6 +12,7 @@ use postgres::{Client, GenericClient};
 use crate::blocker::{Blocker, BlockerKind};
 use crate::database::Doing;
 use crate::error::Error;
+use crate::session::require_kept;
 
 /// The advisory lock of this library in each database: the bytes of `migrate\0`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
@@ -50,7 +51,7 @@ pub(crate) fn lead<T>(
         }
         thread::sleep(POLL);
     }
-    let outcome = work(client);
+    let outcome = require_kept(client).and_then(|()| work(client));
     // With a broken connection the lock is gone as well.
     let released = release(client);
     let value = outcome?;

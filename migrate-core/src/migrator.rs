@@ -12,7 +12,7 @@ use crate::instance::{Instance, Knowledge};
 use crate::leader::{Claimant, Lead, begin_term, lead};
 use crate::lock::Standbys;
 use crate::report::Report;
-use crate::session::{Decision, with_session, with_settings};
+use crate::session::{Decision, reading, with_session};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
 use crate::{drive, glance, hold, retreat, state};
@@ -210,7 +210,7 @@ impl Migrator {
     ///
     /// A broken connection, or a role that may not read the state.
     pub fn status(&self, client: &mut Client) -> Result<Report, Error> {
-        with_settings(client, |client| drive::status(self, client))
+        reading(client, |transaction| drive::status(self, transaction))
     }
 
     /// What happened in this database, to one plan or to all: the newest `limit` entries, newest first. Empty where
@@ -220,12 +220,9 @@ impl Migrator {
     ///
     /// A broken connection, or a role that may not read the state.
     pub fn history(&self, client: &mut Client, plan: Option<&str>, limit: u32) -> Result<Vec<HistoryEntry>, Error> {
-        with_settings(
-            client,
-            |client| {
-                if state::exists(client)? { state::history(client, plan, limit) } else { Ok(Vec::new()) }
-            },
-        )
+        reading(client, |transaction| {
+            if state::exists(transaction)? { state::history(transaction, plan, limit) } else { Ok(Vec::new()) }
+        })
     }
 
     /// Carries plans forward, in a term of its own.

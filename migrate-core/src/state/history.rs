@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use postgres::GenericClient;
+use postgres::types::Type;
 
 use super::JournalStep;
 use crate::database::Doing;
@@ -86,11 +87,11 @@ pub(crate) fn history(
     limit: u32,
 ) -> Result<Vec<HistoryEntry>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), plan, event, step, \
                     coalesce(statements, '{}'), role, application, decided_by, reason \
              FROM migrate.history WHERE $1::text IS NULL OR plan = $1 ORDER BY id DESC LIMIT $2",
-            &[&plan, &i64::from(limit)],
+            &[(&plan, Type::TEXT), (&i64::from(limit), Type::INT8)],
         )
         .doing("reading the history")?;
     Ok(rows

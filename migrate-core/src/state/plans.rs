@@ -125,7 +125,7 @@ pub(crate) fn side(client: &mut impl GenericClient, name: &str) -> Result<Side, 
 /// All plans, oldest first.
 pub(crate) fn plans(client: &mut impl GenericClient) -> Result<Vec<PlanRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM migrate.plan ORDER BY id");
-    let rows = client.query(&sql, &[]).doing("reading the plans")?;
+    let rows = client.query_typed(&sql, &[]).doing("reading the plans")?;
     Ok(rows.iter().map(plan_row).collect())
 }
 
@@ -147,10 +147,10 @@ fn plan_row(row: &Row) -> PlanRow {
 /// The tables of a plan in their order.
 pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<TableRow>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "SELECT place, schema_name, table_name, relation, shape, old_columns, fill, unfilled, mismatch, mismatch_each \
              FROM migrate.plan_table WHERE plan = $1 ORDER BY place",
-            &[&plan],
+            &[(&plan, Type::INT8)],
         )
         .doing("reading a plan's tables")?;
     Ok(rows

@@ -13,13 +13,13 @@ use super::{address, process};
 pub(super) fn take(
     binaries: &Binaries,
     account: Option<&Account>,
-    primary: &Path,
+    (primary, port): (&Path, u16),
     name: &str,
     folder: &ScratchFolder,
 ) -> Result<(), ScratchError> {
     // The name of the application is what `synchronous_standby_names` and `pg_stat_replication` know.
     let host = address::quoted(&primary.to_string_lossy());
-    let source = format!("host={host} port={} user=postgres application_name={name}", address::PORT);
+    let source = format!("host={host} port={port} user=postgres application_name={name}");
     let output = process::output(
         command(&binaries.base_backup(), account)
             .args(["--dbname", &source, "--slot", name])

@@ -46,6 +46,7 @@ mod install;
 #[cfg(test)]
 mod lifetime;
 mod platform;
+mod port;
 mod process;
 mod server;
 mod standby;

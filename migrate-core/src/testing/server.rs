@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt;
+use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
@@ -12,6 +13,7 @@ use super::cluster::Cluster;
 use super::database::ScratchDatabase;
 use super::error::ScratchError;
 use super::standby::ScratchStandbyBuilder;
+use super::port;
 
 /// A PostgreSQL server to try things on: see the [module](super) for which one.
 ///
@@ -19,6 +21,7 @@ use super::standby::ScratchStandbyBuilder;
 /// the process ends in any other way: `exit`, abort, SIGINT, SIGTERM, SIGKILL.
 pub struct ScratchServer {
     url: String,
+    port: Option<u16>,
     version_num: u32,
     own: Option<Mutex<Cluster>>,
 }
@@ -27,6 +30,7 @@ pub struct ScratchServer {
 #[derive(Debug, Clone, Default)]
 pub struct ScratchServerBuilder {
     settings: Vec<(String, String)>,
+    has_loopback: bool,
 }
 
 impl ScratchServerBuilder {
@@ -38,6 +42,14 @@ impl ScratchServerBuilder {
         self
     }
 
+    /// Listens on 127.0.0.1 too, at a free port: [`ScratchServer::port`]. The server that `DATABASE_URL` names is left as
+    /// it is.
+    #[must_use]
+    pub fn loopback(mut self) -> Self {
+        self.has_loopback = true;
+        self
+    }
+
     /// Starts a server with these settings, or takes the one that `DATABASE_URL` names.
     ///
     /// # Errors
@@ -46,7 +58,7 @@ impl ScratchServerBuilder {
     /// setting that it refuses.
     pub fn start(self) -> Result<ScratchServer, ScratchError> {
         match env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => ScratchServer::at(url, None),
+            Ok(url) if !url.is_empty() => ScratchServer::at(url, None, None),
             _ => self.start_own(),
         }
     }
@@ -58,8 +70,16 @@ impl ScratchServerBuilder {
     ///
     /// As for [`start`](Self::start).
     pub fn start_own(self) -> Result<ScratchServer, ScratchError> {
-        let cluster = Cluster::start(&self.settings)?;
-        ScratchServer::at(cluster.url(), Some(cluster))
+        if !self.has_loopback {
+            let cluster = Cluster::start(&self.settings, address::PORT)?;
+            return ScratchServer::at(cluster.url(), None, Some(cluster));
+        }
+        let port = port::free()?;
+        // Before the others, so that they win.
+        let listen = ("listen_addresses".to_owned(), port::LOOPBACK.to_string());
+        let settings: Vec<_> = iter::once(listen).chain(self.settings).collect();
+        let cluster = Cluster::start(&settings, port)?;
+        ScratchServer::at(cluster.url(), Some(port), Some(cluster))
     }
 }
 
@@ -95,15 +115,20 @@ impl ScratchServer {
         SHARED.get_or_try_init(ScratchServer::start)
     }
 
-    fn at(url: String, own: Option<Cluster>) -> Result<ScratchServer, ScratchError> {
+    fn at(url: String, port: Option<u16>, own: Option<Cluster>) -> Result<ScratchServer, ScratchError> {
         let version_num = version_num(&mut address::connect(&url)?)?;
         let own = own.map(Mutex::new);
-        Ok(ScratchServer { url, version_num, own })
+        Ok(ScratchServer { url, port, version_num, own })
     }
 
     /// The address of its maintenance database: that of `DATABASE_URL`, or `postgres` as superuser.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The port at which it listens on 127.0.0.1, where [`loopback`](ScratchServerBuilder::loopback) has asked for it.
+    pub fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Its version as in `server_version_num`: 150018 is 15.18.
