@@ -50,7 +50,7 @@ impl Cluster {
         let account = self.account.clone();
         let folder = ScratchFolder::create(account.as_ref())?;
         let guardian = Guardian::over(&folder, account.as_ref())?;
-        base_backup::take(&self.binaries, account.as_ref(), self.folder.path(), name, &folder)?;
+        base_backup::take(&self.folder, account.as_ref(), name, &folder)?;
         initdb::add(&folder, settings)?;
 
         let binaries = self.binaries.clone();
