@@ -37,15 +37,6 @@ impl Binaries {
     pub(super) fn postgres(&self) -> PathBuf {
         self.dir.join("postgres")
     }
-
-    /// A client program: beside the others, beside what those link to, or wherever `PATH` has it.
-    pub(super) fn base_backup(&self) -> PathBuf {
-        let name = "pg_basebackup";
-        let real = self.postgres().canonicalize().ok();
-        let dirs = [Some(self.dir.as_path()), real.as_deref().and_then(Path::parent)];
-        let found = dirs.into_iter().flatten().map(|dir| dir.join(name)).find(|program| program.is_file());
-        found.unwrap_or_else(|| PathBuf::from(name))
-    }
 }
 
 /// Why a folder will not do.

@@ -51,7 +51,7 @@ impl Cluster {
         let account = self.account.clone();
         let folder = ScratchFolder::create(account.as_ref())?;
         let guardian = Guardian::over(&folder, account.as_ref())?;
-        base_backup::take(&self.binaries, account.as_ref(), (self.folder.path(), self.port), name, &folder)?;
+        base_backup::take((&self.folder, self.port), account.as_ref(), name, &folder)?;
         // The primary's own port of the loopback, if it has one, is taken.
         initdb::add(&folder, &[("listen_addresses".to_owned(), String::new())])?;
         initdb::add(&folder, settings)?;

@@ -75,13 +75,6 @@ pub enum ScratchError {
         output: String,
     },
 
-    /// `pg_basebackup` failed.
-    #[error("pg_basebackup could not copy the scratch server for a standby:\n{output}")]
-    BaseBackup {
-        /// What it printed.
-        output: String,
-    },
-
     /// A standby is too far behind its primary.
     #[error("the standby {name} has not replayed {position} of the write-ahead log in {seconds} s")]
     Behind {

@@ -12,8 +12,8 @@ use super::address;
 use super::cluster::Cluster;
 use super::database::ScratchDatabase;
 use super::error::ScratchError;
-use super::standby::ScratchStandbyBuilder;
 use super::port;
+use super::standby::ScratchStandbyBuilder;
 
 /// A PostgreSQL server to try things on: see the [module](super) for which one.
 ///

@@ -66,7 +66,8 @@ impl<'s> ScratchStandbyBuilder<'s> {
     /// # Errors
     ///
     /// [`ScratchError::NotOurs`] for a standby of the server of `DATABASE_URL`;
-    /// [`ScratchError::BaseBackup`], for one where `wal_level` is `minimal`; [`ScratchError::Start`].
+    /// [`ScratchError::Statement`], for one where `wal_level` is `minimal`; [`ScratchError::File`];
+    /// [`ScratchError::Start`].
     pub fn start(self) -> Result<ScratchStandby, ScratchError> {
         let name = format!("migrate_standby_{:012x}", random() >> 16);
         let cluster = self.primary.own("make a standby of")?.standby(&name, &self.settings)?;
