@@ -252,6 +252,7 @@ impl Error {
             Error::Retired { plan, why } => Error::Retired { plan: plan.clone(), why: why.clone() },
             Error::NewerState { found, known } => Error::NewerState { found: *found, known: *known },
             Error::ServerTooOld { found } => Error::ServerTooOld { found: *found },
+            Error::Pooled { evidence } => Error::Pooled { evidence: evidence.clone() },
             other => Error::Refused { why: other.to_string() },
         }
     }

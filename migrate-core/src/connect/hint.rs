@@ -7,12 +7,15 @@ use postgres::Row;
 use super::{Source, target};
 
 /// Columns for any query: the server's own address and port, and how long its connection is open, in seconds.
-pub(super) const COLUMNS: &str = "pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port(), \
+pub(crate) const COLUMNS: &str = "pg_catalog.host(pg_catalog.inet_server_addr()), pg_catalog.inet_server_port(), \
      extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) \
      (SELECT backend_start FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())))::pg_catalog.float8";
 
+/// How many columns that are.
+pub(crate) const WIDTH: usize = 3;
+
 /// What these columns say. A sign is no proof: a forwarded port looks the same.
-pub(super) struct Hint {
+pub(crate) struct Hint {
     /// Of the connection that the server sees; none for a Unix socket.
     endpoint: Option<(String, i32)>,
     age: Option<Duration>,
@@ -20,14 +23,14 @@ pub(super) struct Hint {
 
 impl Hint {
     /// Reads the columns, which stand from `first` on.
-    pub(super) fn of(row: &Row, first: usize) -> Hint {
+    pub(crate) fn of(row: &Row, first: usize) -> Hint {
         let (host, port): (Option<String>, Option<i32>) = (row.get(first), row.get(first + 1));
         let age: Option<f64> = row.get(first + 2);
         Hint { endpoint: host.zip(port), age: age.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()) }
     }
 
     /// A sign that the server's connection is not the one that was opened from `source` at `begun`.
-    pub(super) fn sign(&self, source: &Source, begun: Instant) -> Option<String> {
+    pub(crate) fn sign(&self, source: &Source, begun: Instant) -> Option<String> {
         if source.is_said_to_be_pooled() {
             return Some("its address has `pgbouncer=true`".to_owned());
         }

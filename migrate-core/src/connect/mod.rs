@@ -67,6 +67,7 @@ use postgres::{CancelToken, Client, Config};
 use crate::database::DatabaseError;
 use crate::error::Error;
 use address::Address;
+pub(crate) use hint::{COLUMNS as HINT_COLUMNS, Hint, WIDTH as HINT_WIDTH};
 pub(crate) use pooler::{closed, explained, refused};
 use tls::Tls;
 
@@ -177,6 +178,11 @@ impl Source {
     /// [`Error::Pooled`]; [`Error::Connect`] where the second connection is not to be had; [`Error::Database`].
     pub fn require_direct(&self, client: &mut Client, begun: Instant) -> Result<(), Error> {
         pooler::require_direct(self, client, begun)
+    }
+
+    /// Refuses a connection of this source that is no session of its own, with a second one to be sure.
+    pub(crate) fn prove_direct(&self, client: &mut Client, begun: Instant) -> Result<(), Error> {
+        pooler::prove_direct(self, client, begun)
     }
 
     /// Asks the server to end what a connection of this source is doing, over TLS where that connection has it. A

@@ -8,6 +8,7 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, Row};
 
 use super::Instance;
+use crate::connect::{HINT_COLUMNS, HINT_WIDTH, Hint};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::leader;
@@ -51,8 +52,8 @@ pub(crate) struct Registered {
 
 /// What came of asking to be let in.
 pub(crate) enum Registration {
-    /// It was.
-    In(Registered, Beat),
+    /// It was; and whether the connection looks like a pooler's.
+    In(Registered, Beat, Hint),
     /// A plan keeps it out.
     Refused { plan: String, why: String },
     /// There is no state yet: nobody has led here.
@@ -150,7 +151,8 @@ pub(crate) fn register(
     let process = i32::try_from(std::process::id()).unwrap_or(0);
     let sql = format!(
         "SELECT r.instance, r.secret::text, r.tag, r.refused_by, r.why, \
-                (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), {SIGHT} \
+                (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), \
+                {HINT_COLUMNS}, {SIGHT} \
          FROM migrate.register($1, $2, $3, $4, $5, $6, $7, $8, $9) r \
          CROSS JOIN LATERAL migrate.seat($10, r.instance) s \
          LEFT JOIN LATERAL migrate.look($6, $11, $12, true) l ON true"
@@ -181,7 +183,7 @@ pub(crate) fn register(
         return Ok(Registration::Refused { plan, why: first.get(4) });
     }
     let registered = Registered { id: first.get(0), secret: first.get(1), tag: first.get(2) };
-    Ok(Registration::In(registered, sight(&rows, 7, true)))
+    Ok(Registration::In(registered, sight(&rows, 7 + HINT_WIDTH, true), Hint::of(first, 7)))
 }
 
 /// Where the plans are that a build knows, for whoever asks without being an instance; nothing where there is no state.
@@ -207,15 +209,16 @@ pub(crate) fn look(client: &mut Client, known: &Knowledge) -> Result<Option<Beat
 }
 
 /// Renews the lease of an instance, and that of its term where it leads; looks whether the plans are sound where asked to.
+/// Answers also which process of the server serves the connection.
 pub(crate) fn beat(
     client: &mut Client,
     registered: &Registered,
     known: &Knowledge,
     term: Option<i64>,
     soundly: bool,
-) -> Result<Beat, Error> {
+) -> Result<(Beat, i32), Error> {
     let sql = format!(
-        "SELECT b, {SIGHT} FROM migrate.beat($1, $2::text::uuid, $3) b \
+        "SELECT b, pg_catalog.pg_backend_pid(), {SIGHT} FROM migrate.beat($1, $2::text::uuid, $3) b \
          CROSS JOIN LATERAL migrate.seat($4, $1) s \
          LEFT JOIN LATERAL migrate.look($5, $6, $7, $8) l ON true"
     );
@@ -235,7 +238,8 @@ pub(crate) fn beat(
         )
         .doing("renewing this instance's lease")?;
     let alive = rows.first().is_some_and(|row| row.get(0));
-    Ok(sight(&rows, 1, alive))
+    let process = rows.first().map_or(0, |row| row.get(1));
+    Ok((sight(&rows, 2, alive), process))
 }
 
 /// Takes an instance off the list.

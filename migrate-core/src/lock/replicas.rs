@@ -9,11 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use migrate_plan::LockMode;
-use postgres::config::Host;
-use postgres::{Client, Config, NoTls};
+use postgres::Client;
 
 use super::holders::{Holder, Lookout};
 use crate::blocker::BlockerKind;
+use crate::connect::Source;
 use crate::database::Doing;
 use crate::error::Error;
 
@@ -146,11 +146,7 @@ impl Replica<'_> {
 
 /// Opens a connection to a standby; the reason why not is for people.
 fn open_replica(source: &str) -> Result<Client, String> {
-    let mut config: Config = source.parse().map_err(|error: postgres::Error| describe(&error))?;
-    if config.get_connect_timeout().is_none() {
-        config.connect_timeout(PATIENCE);
-    }
-    config.connect(NoTls).map_err(|error| describe(&error))
+    Source::url(source).and_then(|source| source.connect("migrate replica")).map_err(|error| error.to_string())
 }
 
 /// Sets the session up, and sees that it is on a hot standby that knows the table.
@@ -171,15 +167,7 @@ fn usable(mut client: Client, table: &str) -> Result<Client, String> {
 
 /// The host and port of a connection string: never its password.
 fn shown(source: &str) -> String {
-    let Ok(config) = source.parse::<Config>() else { return "with an unreadable connection string".to_owned() };
-    let host = config.get_hosts().first().map_or_else(
-        || "localhost".to_owned(),
-        |host| match host {
-            Host::Tcp(name) => name.clone(),
-            Host::Unix(path) => path.display().to_string(),
-        },
-    );
-    format!("{host}:{}", config.get_ports().first().unwrap_or(&5432))
+    Source::url(source).map_or_else(|_| "with an unreadable address".to_owned(), |source| source.target())
 }
 
 /// The driver's own text can be as short as "db error".

@@ -28,7 +28,8 @@ pub(super) fn is_hopeless(error: &Error) -> bool {
         | Error::Drift { .. }
         | Error::TriggerOrder { .. }
         | Error::NewerState { .. }
-        | Error::ServerTooOld { .. } => true,
+        | Error::ServerTooOld { .. }
+        | Error::Pooled { .. } => true,
         Error::Database(error) => error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE),
         _ => false,
     }

@@ -40,7 +40,7 @@ enum Ended {
 pub(super) fn run(shared: &Arc<Shared>, number: u64) {
     let mut pause = PAUSES.0;
     while shared.is_current(number) {
-        match (Pulse { shared, number, tied: false, looked_at: None }).session() {
+        match (Pulse { shared, number, tied: false, looked_at: None, process: None, begun: Instant::now() }).session() {
             Ok(Ended::Handed) => pause = PAUSES.0,
             Ok(Ended::Over) => break,
             Err(error) if failure::is_final(&error, shared.was_served()) => {
@@ -70,6 +70,10 @@ struct Pulse<'a> {
     /// Whether the instance's lock is in this session.
     tied: bool,
     looked_at: Option<Instant>,
+    /// The server's process that serves the session.
+    process: Option<i32>,
+    /// When it began to be opened.
+    begun: Instant,
 }
 
 impl Pulse<'_> {
@@ -122,7 +126,11 @@ impl Pulse<'_> {
                 Ok(false)
             }
             Registration::Refused { plan, why } => Err(Error::Retired { plan, why }),
-            Registration::In(registered, beat) => {
+            Registration::In(registered, beat, hint) => {
+                if let Some(sign) = hint.sign(&shared.source, self.begun) {
+                    tracing::debug!(sign, "this may be a pooler");
+                    self.prove(client, &registered)?;
+                }
                 shared.let_in(Some(registered.clone()));
                 self.looked_at = Some(sent);
                 shared.heard(sent, beat);
@@ -136,7 +144,10 @@ impl Pulse<'_> {
         let (shared, sent) = (self.shared, Instant::now());
         self.tie(client, registered)?;
         let soundly = self.looked_at.is_none_or(|at| at.elapsed() > shared.migrator.limits().poll * SOUNDLY);
-        let beat = instance::beat(client, registered, &shared.known, shared.term(), soundly)?;
+        let (beat, process) = instance::beat(client, registered, &shared.known, shared.term(), soundly)?;
+        if self.process.replace(process).is_some_and(|before| before != process) {
+            self.prove(client, registered)?;
+        }
         if soundly {
             self.looked_at = Some(sent);
         }
@@ -152,6 +163,15 @@ impl Pulse<'_> {
         }
         shared.heard(sent, beat);
         Ok(true)
+    }
+
+    /// Makes sure that this is a session of its own; where it is not, the instance must not be taken for a live one.
+    fn prove(&self, client: &mut Client, registered: &Registered) -> Result<(), Error> {
+        let proven = self.shared.source.prove_direct(client, self.begun);
+        if matches!(proven, Err(Error::Pooled { .. })) {
+            instance::leave(client, registered)?;
+        }
+        proven
     }
 
     fn tie(&mut self, client: &mut Client, registered: &Registered) -> Result<(), Error> {

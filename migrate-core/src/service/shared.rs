@@ -44,6 +44,8 @@ struct Inner {
     pulse_at: Option<Instant>,
     pass: Option<Pass>,
     passes: u64,
+    /// Whether connections of the source are known to be sessions of their own.
+    is_proven: bool,
     /// Whether the schema has served this build once.
     is_served: bool,
     /// What ended the pulse for good.
@@ -236,6 +238,14 @@ impl Shared {
         let number = inner.passes;
         inner.pass = Some(Pass { number, term: None, cancel });
         number
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.lock().is_proven
+    }
+
+    pub(super) fn prove(&self) {
+        self.lock().is_proven = true;
     }
 
     pub(super) fn begin_term(&self, number: u64, term: i64) {
