@@ -155,7 +155,8 @@ pub(crate) fn depose(client: &mut impl GenericClient, pid: i32) -> Result<bool, 
     Ok(row.is_some_and(|row| row.get(0)))
 }
 
-fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
+/// The session that has the leader's lock.
+pub(crate) fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
     let (high, low) = halves();
     let row = client
         .query_opt(
@@ -174,6 +175,12 @@ fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
         state: row.get(2),
         open_for: Duration::from_secs_f64(row.get(3)),
     }))
+}
+
+/// What ended the last pass of a service early, where no later one went well.
+pub(crate) fn trouble(client: &mut Client) -> Result<Option<String>, Error> {
+    let row = client.query_opt("SELECT trouble FROM migrate.leader", &[]).doing("asking for the last pass")?;
+    Ok(row.and_then(|row| row.get(0)))
 }
 
 /// The key as `pg_locks` shows it.

@@ -3,8 +3,11 @@
 //! It executes plans that were made and checked while the program compiled; users depend on the crate
 //! `migrate`, which re-exports what is here.
 
+mod acknowledge;
+mod baseline;
 mod bounds;
 mod catalog;
+mod closed;
 mod compose;
 mod connect;
 mod database;
@@ -29,13 +32,14 @@ mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+pub use acknowledge::Acknowledged;
 pub use connect::{IntoSource, Source};
 pub use database::DatabaseError;
 pub use error::{Blocker, Error, Problem};
 pub use event::Event;
 pub use instance::Instance;
 pub use migrator::Migrator;
-pub use report::{Closed, FailedRow, InstanceReport, PlanReport, Position, Report};
+pub use report::{Closed, Evidence, FailedRow, InstanceReport, PlanReport, Position, Report};
 pub use service::{PlanStatus, Service, ServiceStatus, Starting};
 pub use settings::Settings;
 pub use state::HistoryEntry;

@@ -213,6 +213,10 @@ fn authority(
     side: Side,
     to: StepState,
 ) -> Result<(), Error> {
+    if side == Side::New {
+        // A little too early: what comes in between counts as made after the switch.
+        gate::statements::begin(client, plan)?;
+    }
     let mut transaction = client.transaction().doing("switching sides")?;
     let mut statements = Vec::new();
     for table in tables {

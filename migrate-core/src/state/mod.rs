@@ -11,7 +11,9 @@ use postgres::{Client, GenericClient};
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
 pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
-pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, plans, side, tables, waits};
+pub(crate) use plans::{
+    PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, plans, side, tables, waits,
+};
 pub(crate) use work::side_of;
 
 use crate::database::Doing;

@@ -293,6 +293,18 @@ pub(crate) fn waits(client: &mut impl GenericClient, plan: i64, waits_for: &[Str
     Ok(())
 }
 
+/// What kept a plan from going on when it was last looked at, and how many seconds ago that was.
+pub(crate) fn last_look(client: &mut impl GenericClient, plan: i64) -> Result<(Vec<String>, Option<f64>), Error> {
+    let row = client
+        .query_opt(
+            "SELECT waits_for, greatest(0, extract(epoch FROM clock_timestamp() - looked_at))::float8 \
+             FROM migrate.plan WHERE id = $1",
+            &[&plan],
+        )
+        .doing("reading what a plan waits for")?;
+    Ok(row.map_or_else(|| (Vec::new(), None), |row| (row.get(0), row.get(1))))
+}
+
 /// Removes a reverted plan, so that it can start anew; its history stays.
 pub(crate) fn forget(client: &mut impl GenericClient, plan: i64) -> Result<(), Error> {
     client.execute("DELETE FROM migrate.plan WHERE id = $1", &[&plan]).doing("forgetting a reverted plan")?;
