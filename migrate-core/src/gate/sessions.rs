@@ -174,7 +174,7 @@ fn strangers(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result
              WHERE used_at IS NOT NULL AND NOT is_left_over GROUP BY application, role \
              ON CONFLICT (plan, application, role) DO UPDATE SET used_at = greatest(k.used_at, excluded.used_at)) \
          SELECT application, role, count(*), \
-                greatest(0, extract(epoch FROM clock_timestamp() - max(used_at)))::float8, bool_or(has_lock), \
+                extract(epoch FROM clock_timestamp() - max(used_at))::float8, bool_or(has_lock), \
                 bool_or(is_left_over), count(*) FILTER (WHERE is_hidden AND NOT has_lock), \
                 count(*) FILTER (WHERE is_untold AND NOT has_lock) \
          FROM seen GROUP BY application, role ORDER BY application, role"

@@ -297,12 +297,14 @@ pub(crate) fn waits(client: &mut impl GenericClient, plan: i64, waits_for: &[Str
 pub(crate) fn last_look(client: &mut impl GenericClient, plan: i64) -> Result<(Vec<String>, Option<f64>), Error> {
     let row = client
         .query_opt(
-            "SELECT waits_for, greatest(0, extract(epoch FROM clock_timestamp() - looked_at))::float8 \
+            "SELECT waits_for, extract(epoch FROM clock_timestamp() - looked_at)::float8 \
              FROM migrate.plan WHERE id = $1",
             &[&plan],
         )
         .doing("reading what a plan waits for")?;
-    Ok(row.map_or_else(|| (Vec::new(), None), |row| (row.get(0), row.get(1))))
+    let Some(row) = row else { return Ok((Vec::new(), None)) };
+    let ago: Option<f64> = row.get(1);
+    Ok((row.get(0), ago.map(|seconds| seconds.max(0.0))))
 }
 
 /// Removes a reverted plan, so that it can start anew; its history stays.
