@@ -7,6 +7,9 @@ use postgres::{Client, Config};
 
 use crate::orders::Seed;
 
+/// What the sessions of this program's own operator are called.
+pub(crate) const OPERATOR: &str = "operator";
+
 /// A database with the table in it; gone with the value, and its role too.
 pub(crate) struct Database {
     server: ScratchServer,
@@ -34,7 +37,7 @@ impl Database {
     /// Opens a connection as the owner of the table.
     pub(crate) fn connect(&self) -> Result<Client, Box<dyn Error>> {
         let mut config: Config = self.owner_url.parse()?;
-        Ok(config.application_name("operator").connect(postgres::NoTls)?)
+        Ok(config.application_name(OPERATOR).connect(postgres::NoTls)?)
     }
 
     /// The server's version: `15.18`, whatever its packager adds.

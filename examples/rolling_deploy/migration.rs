@@ -5,11 +5,13 @@ use std::io::{self, Read};
 use std::thread;
 use std::time::Duration;
 
-use migrate::{Event, Migrator};
+use migrate::{Event, Instance, Migrator};
 use postgres::{Client, Config, NoTls};
 
 use crate::builds::Build;
 use crate::lines::{FromMigration, say};
+use crate::orders::SLOTS;
+use crate::{database, shop};
 
 /// Between two tries where a gate is closed.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
@@ -38,8 +40,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 fn carry_on(client: &mut Client, arguments: &Arguments) -> Result<(), migrate::Error> {
-    let migrator =
-        Migrator::new(arguments.build.migrations()).soak(Duration::from_millis(arguments.soak_ms)).observe(tell);
+    let migrator = Migrator::new(arguments.build.migrations())
+        .instance(application())
+        .soak(Duration::from_millis(arguments.soak_ms))
+        .observe(tell);
     let mut told = String::new();
     loop {
         let report = migrator.run(client)?;
@@ -59,6 +63,12 @@ fn carry_on(client: &mut Client, arguments: &Arguments) -> Result<(), migrate::E
         }
         thread::sleep(TRY_AGAIN);
     }
+}
+
+/// The names of all sessions that are this application's: whoever else uses the table closes the gate of contract.
+fn application() -> Instance {
+    let shops = Build::ALL.into_iter().flat_map(|build| (0..SLOTS).map(move |slot| shop::session_name(build, slot)));
+    shops.fold(migrate::instance!().session_name(database::OPERATOR), Instance::session_name)
 }
 
 fn tell(event: &Event<'_>) {

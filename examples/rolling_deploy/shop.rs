@@ -66,8 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
 
 fn connect(arguments: &Arguments) -> Result<Client, Box<dyn Error>> {
     let mut config: Config = arguments.url.parse()?;
-    config.application_name(&format!("shop {} {}", arguments.build, arguments.slot));
+    config.application_name(&session_name(arguments.build, arguments.slot));
     Ok(config.connect(NoTls)?)
+}
+
+/// What a shop calls its session.
+pub(crate) fn session_name(build: Build, slot: i64) -> String {
+    format!("shop {build} {slot}")
 }
 
 /// What the parent says; disconnected when its end of the pipe is closed, however that came.

@@ -46,6 +46,15 @@ pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<
         .collect())
 }
 
+/// A table with all its partitions and children: OID and name of each.
+pub(crate) fn members(client: &mut impl GenericClient, table: &str) -> Result<Vec<(u32, String)>, Error> {
+    let sql = format!(
+        "{MEMBERS} SELECT c.oid, c.relname::text FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid ORDER BY c.oid"
+    );
+    let rows = client.query_typed(&sql, &[(&table, Type::TEXT)]).doing("listing a table's partitions")?;
+    Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
+}
+
 /// SQL for the key of a row of a heap, as `jsonb`: its primary key, or its place in the heap.
 pub(crate) fn key_sql(client: &mut impl GenericClient, relation: u32) -> Result<String, Error> {
     let row = client

@@ -1,17 +1,18 @@
 //! Carries plans forward, step by step.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use migrate_plan::{Phase, Plan, SyncChange, Work};
 use postgres::{Client, GenericClient};
 
+use crate::acknowledge::Acknowledgements;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{bounds, gate, hold, preflight, session, step};
+use crate::{bounds, gate, hold, leader, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -41,16 +42,30 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
         return Ok(Report { plans, ..Report::default() });
     }
     let known = state::plans(client)?;
-    let mut report = Report { unknown: unknown(plans, &known), ..Report::default() };
+    let mut report = Report {
+        unknown: unknown(plans, &known),
+        at_work: leader::holder(client)?,
+        trouble: leader::trouble(client)?,
+        instances: gate::instances::all(client)?,
+        ..Report::default()
+    };
     for plan in plans {
         let drive = Drive { migrator, plan };
-        report.plans.push(match known.iter().find(|row| row.name == plan.name) {
+        let row = known.iter().find(|row| row.name == plan.name);
+        let mut found = match row {
             Some(row) if row.status != Status::Reverted => {
                 let held = drive.held(row, None).into_iter().collect();
                 drive.summary(client, row, Vec::new(), held)?
             }
             row => not_started(plan, row),
-        });
+        };
+        if let Some(row) = row.filter(|row| row.status == Status::Running) {
+            let (waits_for, looked_at) = state::last_look(client, row.id)?;
+            found.waits_for = waits_for;
+            found.looked_at = looked_at.map(Duration::from_secs_f64);
+            found.acknowledged = Acknowledgements::of(client, &row.name)?.into_words();
+        }
+        report.plans.push(found);
     }
     Ok(report)
 }
@@ -86,6 +101,9 @@ fn not_started(plan: &Plan, row: Option<&PlanRow>) -> PlanReport {
         closed: held.into_iter().collect(),
         conflicts: 0,
         dependents: Vec::new(),
+        waits_for: Vec::new(),
+        looked_at: None,
+        acknowledged: Vec::new(),
     }
 }
 
@@ -133,6 +151,7 @@ impl Drive<'_> {
             return self.summary(client, &row, Vec::new(), held);
         }
         self.reconcile(client, &row)?;
+        gate::watch(client, self.migrator, &row)?;
         let (mut done, mut closed, mut proofs) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = self.next(client, &row, ordered)? {
             self.migrator.require_running()?;
@@ -175,7 +194,7 @@ impl Drive<'_> {
     /// What keeps a step from beginning. Before the old columns are taken away the plan is closed to builds that may use
     /// them, and then looked at once more: whoever was there before is seen, and nobody can have come since.
     fn gates(&self, client: &mut Client, row: &mut PlanRow, next: &JournalStep) -> Result<Vec<Closed>, Error> {
-        let look = |client: &mut Client, row: &PlanRow| gate::before(client, self.migrator.limits(), row, next);
+        let look = |client: &mut Client, row: &PlanRow| gate::before(client, self.migrator, row, next);
         let mut closed = look(client, row)?;
         if closed.is_empty() && gate::takes_away(next) && !row.is_closed {
             closed.extend(gate::instances::close(client, row)?);
@@ -281,7 +300,7 @@ impl Drive<'_> {
         &self,
         client: &mut impl GenericClient,
         row: &PlanRow,
-        done: Vec<(String, std::time::Duration)>,
+        done: Vec<(String, Duration)>,
         closed: Vec<Closed>,
     ) -> Result<PlanReport, Error> {
         let steps = state::steps(client, row.id)?;
@@ -296,6 +315,7 @@ impl Drive<'_> {
             for table in state::tables(client, row.id)?.iter().filter(|table| table.shape != Shape::Absent) {
                 dependents.extend(gate::dependents(client, table)?);
             }
+            dependents.extend(gate::functions(client, row)?);
         }
         Ok(PlanReport {
             name: row.name.clone(),
@@ -307,6 +327,9 @@ impl Drive<'_> {
             closed,
             conflicts: gate::conflicts(client, row)?,
             dependents,
+            waits_for: Vec::new(),
+            looked_at: None,
+            acknowledged: Vec::new(),
         })
     }
 }

@@ -178,6 +178,24 @@ pub enum Error {
         why: String,
     },
 
+    /// A word about evidence is not one, or is wrong.
+    #[error("`{evidence}` cannot be acknowledged or withdrawn: {why}")]
+    NotAcknowledged {
+        /// The word.
+        evidence: String,
+        /// Why not.
+        why: String,
+    },
+
+    /// The live database has not the shape that a plan leaves behind.
+    #[error("plan `{plan}` cannot be recorded as finished:{}\n  nothing was changed", listed(.problems))]
+    NotBaseline {
+        /// The plan.
+        plan: String,
+        /// Everything that is different.
+        problems: Vec<Problem>,
+    },
+
     /// An operator asked for a phase that the build is not ready for.
     #[error("plan `{plan}` cannot advance to {phase}: {why}")]
     NotReady {

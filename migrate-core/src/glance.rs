@@ -38,6 +38,9 @@ fn summary(plan: &Plan, seen: &Seen) -> PlanReport {
         closed: held.map(|at| Closed::Held { at }).into_iter().collect(),
         conflicts: seen.conflicts,
         dependents: seen.dependents.clone(),
+        waits_for: Vec::new(),
+        looked_at: None,
+        acknowledged: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use postgres::types::Type;
 use postgres::{Client, GenericClient};
 
 use crate::blocker::{Blocker, BlockerKind};
@@ -157,17 +158,18 @@ pub(crate) fn depose(client: &mut impl GenericClient, pid: i32) -> Result<bool, 
     Ok(row.is_some_and(|row| row.get(0)))
 }
 
-fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
+/// The session that has the leader's lock.
+pub(crate) fn holder(client: &mut impl GenericClient) -> Result<Option<Blocker>, Error> {
     let (high, low) = halves();
     let row = client
-        .query_opt(
+        .query_typed_opt(
             "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.state, 'unknown'), \
                     coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
                AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
                AND l.classid = $1::int::oid AND l.objid = $2::int::oid",
-            &[&high, &low],
+            &[(&high, Type::INT4), (&low, Type::INT4)],
         )
         .doing("looking for the leader")?;
     Ok(row.map(|row| Blocker {
@@ -177,6 +179,12 @@ fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
         state: row.get(2),
         open_for: Duration::from_secs_f64(row.get(3)),
     }))
+}
+
+/// What ended the last pass of a service early, where no later one went well.
+pub(crate) fn trouble(client: &mut impl GenericClient) -> Result<Option<String>, Error> {
+    let row = client.query_typed_opt("SELECT trouble FROM migrate.leader", &[]).doing("asking for the last pass")?;
+    Ok(row.and_then(|row| row.get(0)))
 }
 
 /// The key as `pg_locks` shows it.

@@ -3,9 +3,12 @@
 //! It executes plans that were made and checked while the program compiled; users depend on the crate
 //! `migrate`, which re-exports what is here.
 
+mod acknowledge;
+mod baseline;
 mod blocker;
 mod bounds;
 mod catalog;
+mod closed;
 mod compose;
 mod connect;
 mod database;
@@ -33,6 +36,7 @@ mod step;
 pub mod testing;
 mod watch;
 
+pub use acknowledge::Acknowledged;
 pub use blocker::{Blocker, BlockerKind};
 pub use connect::{IntoSource, Source};
 pub use database::DatabaseError;
@@ -40,7 +44,7 @@ pub use error::{Error, Problem};
 pub use event::Event;
 pub use instance::Instance;
 pub use migrator::Migrator;
-pub use report::{Closed, FailedRow, InstanceReport, PlanReport, Position, Report};
+pub use report::{Closed, Evidence, FailedRow, InstanceReport, PlanReport, Position, Report};
 pub use service::{PlanStatus, Service, ServiceStatus, Starting};
 pub use settings::Settings;
 pub use state::HistoryEntry;

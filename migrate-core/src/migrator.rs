@@ -6,16 +6,17 @@ use std::time::Duration;
 use migrate_plan::{Migrations, Phase, Plan, Side};
 use postgres::Client;
 
+use crate::acknowledge::Acknowledged;
 use crate::error::Error;
 use crate::event::Event;
 use crate::instance::{Instance, Knowledge};
 use crate::leader::{Claimant, Lead, begin_term, lead};
 use crate::lock::Standbys;
-use crate::report::Report;
+use crate::report::{InstanceReport, Report};
 use crate::session::{Decision, reading, with_session};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
-use crate::{drive, glance, hold, retreat, state};
+use crate::{acknowledge, baseline, drive, gate, glance, hold, retreat, state};
 
 /// Runs the plans of a program against a database.
 ///
@@ -192,6 +193,67 @@ impl Migrator {
     /// [`Error::NotStarted`] where the database does not know the plan.
     pub fn release(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<(), Error> {
         self.leading(client, |client| hold::release(client, plan.as_ref()))
+    }
+
+    /// Says that something which keeps the gates of a plan closed has nothing to do with it, by the word that the gate
+    /// shows in brackets; [`decided_by`](Self::decided_by) and [`reason`](Self::reason) are kept with it in the history. The
+    /// plan goes on with the next look.
+    ///
+    /// - `session:NAME@ROLE`, or `session:NAME` for every role: sessions with this `application_name`.
+    /// - `statement:ID`: a statement, by its `queryid` in `pg_stat_statements`.
+    /// - `function:NAME(ARGUMENTS)`: a function, as the gate names it.
+    /// - `application:NAME`: an application that never touches what the plan changes, all its instances of all versions.
+    /// - `rights:pg_read_all_stats`, `rights:track_activities`: sessions and statements that this role cannot see.
+    /// - `instance:ID`: an instance whose lease is over is dead, whatever speaks against it. It is taken off the list, and
+    ///   the sessions with its name are ended where this role may end them. Nothing is kept that could be withdrawn: one
+    ///   that lives after all asks to be let in again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan; [`Error::NotAcknowledged`] for a word of no known
+    /// kind, and for an instance whose lease is not over.
+    pub fn acknowledge(
+        &self,
+        client: &mut Client,
+        plan: impl AsRef<str>,
+        evidence: impl AsRef<str>,
+    ) -> Result<Acknowledged, Error> {
+        with_session(client, &self.decision, |client| {
+            acknowledge::acknowledge(client, plan.as_ref(), evidence.as_ref())
+        })
+    }
+
+    /// Takes an acknowledgement back: the evidence closes the gates of the plan again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan; [`Error::NotAcknowledged`] where nobody has
+    /// acknowledged it.
+    pub fn withdraw(&self, client: &mut Client, plan: impl AsRef<str>, evidence: impl AsRef<str>) -> Result<(), Error> {
+        with_session(client, &self.decision, |client| acknowledge::withdraw(client, plan.as_ref(), evidence.as_ref()))
+    }
+
+    /// Records a plan at `stage contract` as finished without doing anything, in a database whose tables have the shape after
+    /// it already: one that was made from a dump of the schema, and not by the plans. Once is enough.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotBaseline`] with everything that is different, or where the plan has started here; [`Error::Busy`] where
+    /// another session is migrating.
+    pub fn baseline(&self, client: &mut Client, plan: &Plan) -> Result<(), Error> {
+        let place = self.plans().iter().position(|known| known.name == plan.name);
+        let later = place.map_or(&[][..], |place| &self.plans()[place + 1..]);
+        self.leading(client, |client| baseline::baseline(client, plan, later))
+    }
+
+    /// The live instances of all applications, in the order they came: who they are, when they were last heard of, and the
+    /// stage at which each has its plans.
+    ///
+    /// # Errors
+    ///
+    /// A broken connection, or a role that may not read the state.
+    pub fn instances(&self, client: &mut Client) -> Result<Vec<InstanceReport>, Error> {
+        reading(client, |client| if state::exists(client)? { gate::instances::all(client) } else { Ok(Vec::new()) })
     }
 
     /// The side to use for a plan now: `Old` where nothing has started. No lock, and no right is needed

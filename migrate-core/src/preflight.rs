@@ -3,9 +3,11 @@
 
 mod columns;
 mod expressions;
+mod finished;
 mod functions;
 mod hazards;
 
+pub(crate) use finished::finished;
 use migrate_plan::Plan;
 use migrate_plan::ident::{Qualified, UPDATE_TRIGGER};
 use migrate_plan::plan::Table;
@@ -25,7 +27,7 @@ pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error>
     for table in plan.tables.iter() {
         let Some(relation) = usable(client, table, &mut problems)? else { continue };
         let before = problems.len();
-        columns::check(client, table, relation, &mut problems)?;
+        columns::check(client, &plan.name, table, relation, &mut problems)?;
         columns::other_plans(client, table, relation, &mut problems)?;
         hazards::check(client, table, relation, &mut problems)?;
         triggers(client, table, &mut problems)?;
@@ -135,7 +137,7 @@ fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
         let here = names.iter().filter(|(schema, _)| *schema == *table.schema).map(|(_, name)| name.as_str());
         match migrate_plan::check::nearest(&table.name, here) {
             Some(near) => format!("did you mean {}.{near}?", table.schema),
-            None => "create it first, or mend its name in the plan".to_owned(),
+            None => format!("create it first, or mend its name in the plan{}", columns::deleted_plan(client)?),
         }
     } else {
         format!("there is {}: write its schema in the plan", elsewhere.join(", "))

@@ -1,11 +1,15 @@
 //! What a run did, and what is still closed and why.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
 use migrate_plan::{Phase, Side};
 
+pub use crate::closed::{Closed, Evidence, FailedRow};
+
 use crate::blocker::Blocker;
+use crate::closed::listed;
 
 /// What came of a run, plan by plan.
 #[derive(Clone, Debug, Default)]
@@ -17,12 +21,28 @@ pub struct Report {
     pub unknown: Vec<String>,
     /// Another session at work, where one kept this run from doing anything.
     pub leader: Option<Blocker>,
+    /// The session that is at work while [`Migrator::status`](crate::Migrator::status) looks, if any is.
+    pub at_work: Option<Blocker>,
+    /// What ended the last run of a service early, where `status` asks.
+    pub trouble: Option<String>,
+    /// The live instances, where `status` asks.
+    pub instances: Vec<InstanceReport>,
 }
 
 impl Report {
     /// The report of one plan.
     pub fn plan(&self, name: &str) -> Option<&PlanReport> {
         self.plans.iter().find(|plan| plan.name == name)
+    }
+
+    /// The builds of the live instances: `application@version`, the stage at which they have a plan, and how many they are.
+    pub fn builds(&self, plan: &str) -> Vec<(String, Option<String>, usize)> {
+        let mut builds = BTreeMap::new();
+        for instance in &self.instances {
+            let stage = instance.plans.iter().find(|(name, _)| name == plan).map(|(_, stage)| stage.clone());
+            *builds.entry((format!("{}@{}", instance.application, instance.version), stage)).or_insert(0) += 1;
+        }
+        builds.into_iter().map(|((build, stage), count)| (build, stage, count)).collect()
     }
 
     /// Whether every plan is where its stage wants it.
@@ -54,6 +74,12 @@ pub struct PlanReport {
     /// What hangs on the old columns. It would go with them, so it closes the gate of contract; known
     /// from the start, so that counterparts can be made in time.
     pub dependents: Vec<String>,
+    /// What the last run waited for with this plan, in its words, where [`Migrator::status`](crate::Migrator::status) asks.
+    pub waits_for: Vec<String>,
+    /// How long ago that was; `None` where no run has looked at it.
+    pub looked_at: Option<Duration>,
+    /// Evidence that operators have acknowledged, and that keeps no gate of this plan closed.
+    pub acknowledged: Vec<String>,
 }
 
 /// How far a plan is.
@@ -76,87 +102,6 @@ impl fmt::Display for Position {
             Position::Finished => f.write_str("finished"),
         }
     }
-}
-
-/// A gate that is closed, with the evidence.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Closed {
-    /// Rows that `up` does not convert. The others are filled.
-    FailedRows {
-        /// How many, as far as they were looked for.
-        count: u64,
-        /// The first of them.
-        rows: Vec<FailedRow>,
-    },
-    /// Rows outside of a bound that the plan declares. Nothing has been done.
-    OutOfBounds {
-        /// The column, with its table.
-        column: String,
-        /// The bound as it is declared.
-        bound: String,
-        /// How many rows, as far as they were looked for.
-        count: u64,
-        /// Whether there may be more.
-        more: bool,
-        /// The keys of the first of them, as JSON, or their places where there is no key.
-        keys: Vec<String>,
-    },
-    /// Rows whose sides disagree.
-    Mismatches {
-        /// How many.
-        count: u64,
-        /// The first of them.
-        rows: Vec<FailedRow>,
-    },
-    /// Rows that other transactions hold locked.
-    LockedRows {
-        /// The table.
-        table: String,
-        /// How many.
-        count: u64,
-    },
-    /// A soak time that is not over.
-    Soak {
-        /// What is waited before.
-        before: &'static str,
-        /// What is left of it.
-        left: Duration,
-    },
-    /// Objects that would go with the old columns.
-    Dependents {
-        /// In PostgreSQL's own words.
-        objects: Vec<String>,
-    },
-    /// A plan that this one builds on is not finished.
-    Unfinished {
-        /// The other plan.
-        plan: String,
-    },
-    /// Instances that may still use the old columns.
-    Instances {
-        /// Each of them.
-        instances: Vec<InstanceReport>,
-    },
-    /// An operator holds the plan.
-    Held {
-        /// The last phase allowed; `None` is none.
-        at: Option<Phase>,
-    },
-}
-
-/// A row that stands in the way.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct FailedRow {
-    /// The table or partition.
-    pub table: String,
-    /// The primary key as JSON, or the row's place where there is no key.
-    pub key: String,
-    /// The SQLSTATE.
-    pub sqlstate: String,
-    /// PostgreSQL's message.
-    pub message: String,
 }
 
 /// A process of an application that is on the list of instances.
@@ -188,8 +133,10 @@ pub struct InstanceReport {
     pub has_lock: bool,
     /// How many sessions carry its name.
     pub sessions: u64,
-    /// The stage at which it has the plan that was asked for; none where it does not know it.
+    /// The stage at which it has the plan that was asked for; none where it does not know it, or none was asked for.
     pub stage: Option<String>,
+    /// The plans that it knows, each with its stage.
+    pub plans: Vec<(String, String)>,
 }
 
 impl fmt::Display for InstanceReport {
@@ -211,84 +158,23 @@ impl fmt::Display for InstanceReport {
     }
 }
 
-impl fmt::Display for FailedRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {} {}", self.table, self.key, self.sqlstate, self.message)
-    }
-}
-
-impl fmt::Display for Closed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Closed::FailedRows { count, rows } => {
-                write!(f, "{count} rows do not convert; mend them and run again:")?;
-                listed(f, rows)
-            }
-            Closed::OutOfBounds { column, bound, count, more, keys } => {
-                let more = if *more { "more than " } else { "" };
-                write!(
-                    f,
-                    "{more}{count} rows have a {column} that is not {bound}, as the plan declares; nothing has been \
-                     done; mend them, or declare a wider bound, and run again:"
-                )?;
-                listed(f, keys)
-            }
-            Closed::Mismatches { count, rows } => {
-                write!(
-                    f,
-                    "{count} rows disagree, so something wrote them past the sync triggers; write one side of them \
-                     again and run again:"
-                )?;
-                listed(f, rows)
-            }
-            Closed::LockedRows { table, count } => {
-                write!(f, "{count} rows of {table} are locked by other transactions; run again when those have ended")
-            }
-            Closed::Soak { before, left } => {
-                write!(f, "the soak before {before} is over in {} s; run again then", left.as_secs_f64().ceil())
-            }
-            Closed::Dependents { objects } => {
-                write!(
-                    f,
-                    "these would go with the old columns; make their counterparts on the new ones, then drop them:"
-                )?;
-                listed(f, objects)
-            }
-            Closed::Unfinished { plan } => write!(f, "plan `{plan}`, which this one builds on, is not finished"),
-            Closed::Instances { instances } => {
-                write!(f, "these instances may still use the old columns; it goes on by itself when they are gone:")?;
-                listed(f, instances)
-            }
-            Closed::Held { at: Some(phase) } => write!(f, "an operator holds it at {phase}; release it to go on"),
-            Closed::Held { at: None } => write!(
-                f,
-                "an operator has reverted it, or holds it before its first step; release it to start, or revert it once more \
-                 where that was cut short"
-            ),
-        }
-    }
-}
-
-/// How many of a long list are shown.
-const SHOWN: usize = 10;
-
-fn listed(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
-    for item in items.iter().take(SHOWN) {
-        write!(f, "\n      {item}")?;
-    }
-    if items.len() > SHOWN {
-        write!(f, "\n      … and {} more", items.len() - SHOWN)?;
-    }
-    Ok(())
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(leader) = &self.leader {
             writeln!(f, "{leader} is migrating; this run did nothing")?;
         }
+        if let Some(leader) = &self.at_work {
+            writeln!(f, "{leader} is at work")?;
+        }
+        if let Some(trouble) = &self.trouble {
+            writeln!(f, "the last pass ended early: {trouble}")?;
+        }
         for plan in &self.plans {
             write!(f, "{plan}")?;
+            for (build, stage, count) in self.builds(&plan.name) {
+                let stage = stage.map_or_else(|| "does not know it".to_owned(), |stage| format!("at stage {stage}"));
+                writeln!(f, "    live    {build} {stage}: {count}")?;
+            }
         }
         for name in &self.unknown {
             writeln!(
@@ -309,6 +195,15 @@ impl fmt::Display for PlanReport {
         }
         for closed in &self.closed {
             writeln!(f, "    closed  {closed}")?;
+        }
+        if let Some(at) = self.looked_at {
+            let closed: Vec<String> = self.closed.iter().map(ToString::to_string).collect();
+            for wait in self.waits_for.iter().filter(|wait| !closed.contains(wait)) {
+                writeln!(f, "    waited  {:.0} s ago: {wait}", at.as_secs_f64())?;
+            }
+        }
+        for evidence in &self.acknowledged {
+            writeln!(f, "    note    acknowledged: {evidence}")?;
         }
         if self.conflicts > 0 {
             writeln!(f, "    note    {} statements wrote both sides in disagreement", self.conflicts)?;

@@ -197,6 +197,10 @@ fn authority(
     to: StepState,
 ) -> Result<(), Error> {
     let begun = Instant::now();
+    if side == Side::New {
+        // A little too early: what comes in between counts as made after the switch.
+        gate::statements::begin(client, plan)?;
+    }
     let mut transaction = client.transaction().doing("switching sides")?;
     let mut statements = Vec::new();
     for table in tables {

@@ -74,7 +74,13 @@ impl Error {
             self,
             Error::Refused(_)
                 | Error::Unconfirmed { .. }
-                | Error::Run(Run::NotRevertible { .. } | Run::NotReady { .. } | Run::NotHoldable { .. })
+                | Error::Run(
+                    Run::NotRevertible { .. }
+                        | Run::NotReady { .. }
+                        | Run::NotHoldable { .. }
+                        | Run::NotAcknowledged { .. }
+                        | Run::NotBaseline { .. }
+                )
         )
     }
 

@@ -1,5 +1,7 @@
 //! `history`: who did what when.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::{Value, json};
 
@@ -48,7 +50,14 @@ fn sentence(entry: &HistoryEntry) -> String {
     let step = entry.step.as_ref().map_or_else(String::new, |step| format!(" `{step}`"));
     let by = entry.decided_by.as_ref().map_or_else(String::new, |by| format!(" by {}", in_one_line(by)));
     let reason = entry.reason.as_ref().map_or_else(String::new, |reason| format!(": {}", in_one_line(reason)));
-    format!("{at}  {plan}  {event}{step}{by} (role {role}, {application}){reason}")
+    let took = entry.took.map_or_else(String::new, |took| format!(" in {:.3} s", took.as_secs_f64()));
+    let waited = entry.lock_waited.map_or_else(String::new, |waited| lock(waited, &entry.lock_holders));
+    format!("{at}  {plan}  {event}{step}{took}{waited}{by} (role {role}, {application}){reason}")
+}
+
+fn lock(waited: Duration, holders: &[String]) -> String {
+    let held = if holders.is_empty() { String::new() } else { format!(", held by {}", holders.join(", ")) };
+    format!(" after {:.3} s for its lock{held}", waited.as_secs_f64())
 }
 
 /// What an operator has typed stays on the line of its entry.
@@ -65,6 +74,10 @@ fn object(entry: &HistoryEntry) -> Value {
         "statements": entry.statements,
         "role": entry.role,
         "application": entry.application,
+        "instance": entry.instance,
+        "seconds": entry.took.map(|took| took.as_secs_f64()),
+        "lock_waited_seconds": entry.lock_waited.map(|waited| waited.as_secs_f64()),
+        "lock_holders": entry.lock_holders,
         "by": entry.decided_by,
         "why": entry.reason,
     })

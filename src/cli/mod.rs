@@ -11,14 +11,15 @@
 //!
 //! The plans are those of the program itself, so it needs no other tool and no list of files. A command says what it did
 //! as text for people, or with `--json` as one object for scripts. It exits with 0 where all is well, with 1 where the
-//! answer is no (a closed gate for `up`, a revert that is refused, `lock --check` with a file that is not up to date) and
+//! answer is no (a closed gate for `up`, a revert, a word or a baseline that is refused, `lock --check` with a file that is not up to date) and
 //! with 2 where it could not do its work.
 //!
-//! # `status`, `up`, `revert`, `hold`, `release`, `history`
+//! # `status`, `up`, `revert`, `hold`, `release`, `acknowledge`, `instances`, `history`, `baseline`
 //!
 //! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
-//! [`revert_to`](crate::Migrator::revert_to). `--by` and `--why` are kept in the history. A revert that drops columns
+//! [`revert_to`](crate::Migrator::revert_to). `acknowledge PLAN WORD` takes the words that a closed gate shows in brackets,
+//! and `--withdraw` takes them back. `--by` and `--why` are kept in the history. A revert that drops columns
 //! which processes may use asks for `--yes`. TLS is not built in yet, and an address that asks for it is refused.
 //!
 //! # `lock`
@@ -35,12 +36,15 @@
 //! several takes one file for all: give `MIGRATE_LOCK` an absolute path, as `[env]` in `.cargo/config.toml` does with
 //! `relative = true`.
 
+mod acknowledge;
+mod baseline;
 mod context;
 mod database;
 mod decision;
 mod error;
 mod history;
 mod hold;
+mod instances;
 mod lock;
 mod phase;
 mod release;
@@ -81,6 +85,9 @@ enum Command {
     Hold(hold::Hold),
     Release(release::Release),
     History(history::History),
+    Acknowledge(acknowledge::Acknowledge),
+    Instances(instances::Instances),
+    Baseline(baseline::Baseline),
     Lock(lock::Lock),
 }
 
@@ -124,6 +131,9 @@ pub fn run(
         Command::Hold(hold) => hold.run(&mut context),
         Command::Release(release) => release.run(&mut context),
         Command::History(history) => history.run(&mut context),
+        Command::Acknowledge(acknowledge) => acknowledge.run(&mut context),
+        Command::Instances(instances) => instances.run(&mut context),
+        Command::Baseline(baseline) => baseline.run(&mut context),
         Command::Lock(lock) => lock.run(&mut context),
     }
 }

@@ -2,21 +2,32 @@
 
 use serde_json::{Value, json};
 
-use super::{Context, Error};
-use crate::{Closed, FailedRow, Phase, PlanReport, Position, Report};
+use super::{Context, Error, instances};
+use crate::{Closed, Evidence, FailedRow, Phase, PlanReport, Position, Report};
 
 /// Says what a run found or did.
 pub(super) fn say(context: &mut Context<'_>, report: &Report) -> Result<(), Error> {
     if context.json {
-        let plans: Vec<Value> = report.plans.iter().map(plan).collect();
-        let answer = json!({ "complete": report.is_complete(), "plans": plans, "unknown": report.unknown });
+        let plans: Vec<Value> = report.plans.iter().map(|one| plan(report, one)).collect();
+        let answer = json!({
+            "complete": report.is_complete(),
+            "plans": plans,
+            "unknown": report.unknown,
+            "at_work": report.at_work.as_ref().map(|leader| json!({
+                "process": leader.pid, "application": leader.application, "state": leader.state,
+            })),
+            "trouble": report.trouble,
+            "instances": report.instances.len(),
+        });
         return context.line(&answer.to_string());
     }
     let text = report.to_string();
     context.line(if text.is_empty() { "this program has no plans" } else { text.trim_end() })
 }
 
-fn plan(plan: &PlanReport) -> Value {
+fn plan(report: &Report, plan: &PlanReport) -> Value {
+    let builds = report.builds(&plan.name).into_iter();
+    let builds = builds.map(|(build, stage, count)| json!({ "build": build, "stage": stage, "instances": count }));
     let done = plan.done.iter().map(|(step, took)| json!({ "step": step, "seconds": took.as_secs_f64() }));
     json!({
         "plan": plan.name,
@@ -28,6 +39,10 @@ fn plan(plan: &PlanReport) -> Value {
         "closed": plan.closed.iter().map(closed).collect::<Vec<_>>(),
         "conflicts": plan.conflicts,
         "dependents": plan.dependents,
+        "waited_for": plan.waits_for,
+        "looked_at_seconds_ago": plan.looked_at.map(|ago| ago.as_secs_f64()),
+        "acknowledged": plan.acknowledged,
+        "builds": builds.collect::<Vec<_>>(),
     })
 }
 
@@ -52,10 +67,22 @@ fn closed(closed: &Closed) -> Value {
         Closed::Soak { before, left } => ("soak", json!({ "before": before, "seconds_left": left.as_secs_f64() })),
         Closed::Dependents { objects } => ("dependents", json!({ "objects": objects })),
         Closed::Unfinished { plan } => ("unfinished", json!({ "plan": plan })),
+        Closed::Instances { instances } => {
+            ("instances", json!({ "instances": instances.iter().map(instances::object).collect::<Vec<_>>() }))
+        }
+        Closed::Sessions { sessions } => ("sessions", json!({ "sessions": seen(sessions) })),
+        Closed::Statements { statements } => ("statements", json!({ "statements": seen(statements) })),
+        Closed::Functions { functions } => ("functions", json!({ "functions": seen(functions) })),
+        Closed::Unseen { evidence } => ("unseen", json!({ "unseen": seen(evidence) })),
         Closed::Held { at } => ("held", json!({ "at": at.map(Phase::as_str) })),
         _ => ("other", Value::Null),
     };
     json!({ "gate": gate, "message": closed.to_string(), "evidence": evidence })
+}
+
+/// Evidence with the word that acknowledges it.
+fn seen(evidence: &[Evidence]) -> Vec<Value> {
+    evidence.iter().map(|one| json!({ "key": one.key, "shown": one.shown })).collect()
 }
 
 fn failed(rows: &[FailedRow]) -> Vec<Value> {

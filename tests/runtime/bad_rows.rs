@@ -199,7 +199,7 @@ fn a_bad_row_written_after_the_backfill_is_named_instead_of_an_error() {
     static PLANS: Migrations = Migrations::new(&[&plans::parsed::PLAN]);
     assert_eq!(PLANS.plans().len(), plans.len());
     let written = std::sync::atomic::AtomicBool::new(false);
-    let migrator = Migrator::new(&PLANS).soak(Duration::ZERO).observe(move |event| {
+    let migrator = Migrator::new(&PLANS).instance(database::tests()).soak(Duration::ZERO).observe(move |event| {
         let required = matches!(event, migrate::Event::StepStarted { step: "require public.item", .. });
         if required && !written.swap(true, std::sync::atomic::Ordering::SeqCst) {
             let mut writer = Client::connect(&url, postgres::NoTls).expect("a connection");

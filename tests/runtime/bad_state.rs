@@ -207,7 +207,7 @@ fn a_plan_that_vanished_from_the_program_is_named_and_reverts_by_name() {
     let before = observed::schema(&mut client);
     assert!(database::migrator(MONEY).run(&mut client).expect("a run").is_complete());
     static WITHOUT: Migrations = migrate::migrations![plans::names];
-    let migrator = Migrator::new(&WITHOUT);
+    let migrator = Migrator::new(&WITHOUT).instance(database::tests());
     let report = migrator.run(&mut client).expect("a run");
     assert_eq!(report.unknown, ["money"]);
     assert!(report.is_complete(), "the other plans go on: {report}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use migrate::testing::{ScratchDatabase, ScratchServer};
-use migrate::{Migrations, Migrator, Plan};
+use migrate::{Instance, Migrations, Migrator, Plan};
 use postgres::Client;
 
 use crate::configs::Config;
@@ -19,11 +19,16 @@ pub fn scale() -> u32 {
     std::env::var("MIGRATE_TEST_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
+/// The test itself, whose sessions have no `application_name`.
+pub fn tests() -> Instance {
+    Instance::new("tests", "1").session_name("")
+}
+
 /// A runner of one plan, with no soak.
 pub fn migrator(plan: &'static Plan) -> Migrator {
     let plans: &'static [&'static Plan] = Box::leak(Box::new([plan]));
     let migrations: &'static Migrations = Box::leak(Box::new(Migrations::new(plans)));
-    Migrator::new(migrations).soak(Duration::ZERO)
+    Migrator::new(migrations).instance(tests()).soak(Duration::ZERO)
 }
 
 /// The table of a configuration as it is before the plan.

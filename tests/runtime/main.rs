@@ -4,15 +4,21 @@
 
 #![allow(unreachable_pub, missing_docs)]
 
+mod acknowledge;
 mod bad_input;
 mod bad_orders;
 mod bad_rows;
 mod bad_state;
+mod baseline;
 mod bounds;
 mod configs;
 mod crossings;
 mod database;
 mod exhaustive;
+mod gates;
+mod gates_functions;
+mod gates_sessions;
+mod gates_statements;
 mod hazards;
 mod hazards_cases;
 mod hazards_refused;

@@ -90,6 +90,16 @@ fn everything_that_hangs_on_the_old_column_closes_the_gate_and_is_named() {
              CREATE TRIGGER of_total BEFORE UPDATE OF total ON till FOR EACH ROW EXECUTE FUNCTION f()",
             "DROP TRIGGER of_total ON till",
         ),
+        (
+            "trigger when_total on table till",
+            "CREATE TRIGGER when_total AFTER UPDATE ON till FOR EACH ROW WHEN (NEW.total > 5) EXECUTE FUNCTION f()",
+            "DROP TRIGGER when_total ON till",
+        ),
+        (
+            "constraint owed on table debt",
+            "ALTER TABLE till ADD UNIQUE (total); CREATE TABLE debt (total numeric(12,2) CONSTRAINT owed REFERENCES till (total))",
+            "DROP TABLE debt; ALTER TABLE till DROP CONSTRAINT till_total_key",
+        ),
         ("sequence counted", "CREATE SEQUENCE counted OWNED BY till.total", "DROP SEQUENCE counted"),
         (
             "rule quiet on table till",
@@ -141,10 +151,12 @@ fn a_publication_of_the_old_column_closes_the_gate() {
     let mut client = database.connect().expect("a connection");
     run(&mut client, TILL);
     phases::carry(&MONEY, &mut client, Phase::Switch);
-    run(&mut client, "CREATE PUBLICATION stream FOR TABLE till (id, total)");
-    let objects = named(&mut client);
-    assert!(objects.iter().any(|object| object.contains("publication stream")), "{objects:?}");
-    run(&mut client, "DROP PUBLICATION stream");
+    for part in ["till (id, total)", "till WHERE (total > 5)"] {
+        run(&mut client, &format!("CREATE PUBLICATION stream FOR TABLE {part}"));
+        let objects = named(&mut client);
+        assert!(objects.iter().any(|object| object.contains("publication stream")), "{part}: {objects:?}");
+        run(&mut client, "DROP PUBLICATION stream");
+    }
     assert!(database::migrator(MONEY.contract).run(&mut client).expect("a run").is_complete());
 }
 

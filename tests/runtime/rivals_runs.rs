@@ -227,13 +227,20 @@ fn an_older_build_starts_against_a_newer_ledger() {
         } }
         migrate::plan! { pub mod names; stage contract; table person (id: bigint) { nick: text => nickname: text; } }
     }
-    assert!(Migrator::new(&NEWER).soak(Duration::ZERO).run(&mut client).expect("a run").is_complete());
+    assert!(
+        Migrator::new(&NEWER)
+            .instance(database::tests())
+            .soak(Duration::ZERO)
+            .run(&mut client)
+            .expect("a run")
+            .is_complete()
+    );
     let before = observed::schema(&mut client);
     // A build that knows one plan at an earlier stage, and one that knows none.
     static NONE: Migrations = migrate::migrations![];
     let report = database::migrator(MONEY.dual_write).run(&mut client).expect("a run");
     assert_eq!((report.plans[0].position, report.is_complete()), (Position::After(Phase::Switch), true), "{report}");
-    let report = Migrator::new(&NONE).run(&mut client).expect("a run");
+    let report = Migrator::new(&NONE).instance(database::tests()).run(&mut client).expect("a run");
     assert_eq!((report.unknown, report.plans.len()), (vec!["money".to_owned()], 0));
     assert_eq!(observed::schema(&mut client), before);
     // After the contract too: what the database has done is no error for who did not do it.

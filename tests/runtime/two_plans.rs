@@ -36,7 +36,7 @@ const ITEM: &str = "CREATE TABLE item (id bigint PRIMARY KEY, price numeric(12,2
                     INSERT INTO item SELECT g, g, 'n' || g FROM generate_series(1001, 1200) g";
 
 fn migrator(migrations: &'static Migrations) -> Migrator {
-    Migrator::new(migrations).soak(Duration::ZERO)
+    Migrator::new(migrations).instance(database::tests()).soak(Duration::ZERO)
 }
 
 fn complete(report: Result<Report, Error>) -> Report {
@@ -239,7 +239,7 @@ fn the_later_plan_waits_for_the_earlier_ones_rows() {
     run(&mut client, ITEM);
     let mut settings = Settings::default();
     settings.row_wait = Duration::from_millis(1);
-    let migrator = Migrator::new(&CHAIN).settings(settings).soak(Duration::ZERO);
+    let migrator = Migrator::new(&CHAIN).instance(database::tests()).settings(settings).soak(Duration::ZERO);
     complete(migrator.advance(&mut client, &dual_write::first::PLAN, Phase::Expand).map(|mut report| {
         report.plans.truncate(1);
         report

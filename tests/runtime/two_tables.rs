@@ -56,7 +56,7 @@ fn a_switch_flips_both_tables_at_once() {
     let witness = std::sync::Arc::clone(&seen);
     let plans: &'static [&'static migrate::Plan] = Box::leak(Box::new([BOTH.dual_write]));
     let migrations: &'static Migrations = Box::leak(Box::new(Migrations::new(plans)));
-    let migrator = Migrator::new(migrations).soak(Duration::ZERO).observe(move |event| {
+    let migrator = Migrator::new(migrations).instance(database::tests()).soak(Duration::ZERO).observe(move |event| {
         if matches!(event, migrate::Event::Committing { step: "switch", .. }) {
             let mut client = postgres::Client::connect(&url, postgres::NoTls).expect("a connection");
             witness.lock().expect("the test").extend(observed::rows(&mut client, winners));

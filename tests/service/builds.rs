@@ -73,7 +73,9 @@ impl Build {
 
     /// A runner of this release with no soak, that looks often.
     pub fn migrator(self) -> Migrator {
-        Migrator::new(self.migrations()).instance(Instance::new("shop", self.version())).settings(brisk())
+        Migrator::new(self.migrations())
+            .instance(Instance::new("shop", self.version()).session_name(""))
+            .settings(brisk())
     }
 }
 

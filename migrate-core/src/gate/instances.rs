@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postgres::GenericClient;
+use postgres::types::Type;
 
 use crate::database::Doing;
 use crate::error::Error;
@@ -39,8 +40,8 @@ pub(crate) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
 }
 
 /// The instances on the list, in the order they came.
-pub(crate) fn all(client: &mut impl GenericClient, plan: &str) -> Result<Vec<InstanceReport>, Error> {
-    listed(client, plan, "true")
+pub(crate) fn all(client: &mut impl GenericClient) -> Result<Vec<InstanceReport>, Error> {
+    listed(client, "", "true")
 }
 
 /// Those that do not declare a plan to be at `contract`, but for applications that an operator knows to have nothing to do
@@ -59,13 +60,15 @@ fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Resul
         "WITH evidence AS ({EVIDENCE}) \
          SELECT e.id, e.application, e.version, e.host, e.process, e.role, e.tag, e.silent, e.is_suspect, e.has_lock, \
                 e.sessions, k.stage, \
-                to_char(e.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') \
+                to_char(e.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.plans, e.stages \
          FROM evidence e \
          LEFT JOIN LATERAL (SELECT s.stage FROM ROWS FROM (unnest(e.plans), unnest(e.stages)) AS s(plan, stage) \
                             WHERE s.plan = $2) k ON true \
          WHERE {condition} ORDER BY e.id"
     );
-    let rows = client.query(&sql, &[&NAMESPACE, &plan]).doing("listing the live instances")?;
+    let rows = client
+        .query_typed(&sql, &[(&NAMESPACE, Type::INT4), (&plan, Type::TEXT)])
+        .doing("listing the live instances")?;
     Ok(rows
         .into_iter()
         .map(|row| InstanceReport {
@@ -82,6 +85,7 @@ fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Resul
             sessions: row.get::<_, i64>(10).unsigned_abs(),
             stage: row.get(11),
             started_at: row.get(12),
+            plans: row.get::<_, Vec<String>>(13).into_iter().zip(row.get::<_, Vec<String>>(14)).collect(),
         })
         .collect())
 }

@@ -1,18 +1,24 @@
 //! Gates: what must be so on the live database before a step may begin.
 
+mod functions;
 pub(crate) mod instances;
+mod sessions;
+pub(crate) mod statements;
+mod words;
 
 use std::time::Duration;
 
 use migrate_plan::ident::{self, own};
-use migrate_plan::{Phase, Plan, SyncChange, Work};
+use migrate_plan::{Phase, Plan, Side, SyncChange, Work};
 use postgres::error::SqlState;
 use postgres::types::Type;
 use postgres::{Client, GenericClient};
 
+use crate::acknowledge::Acknowledgements;
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
+use crate::migrator::Migrator;
 use crate::report::Closed;
 use crate::settings::Settings;
 use crate::state::{JournalStep, PlanRow, Shape, Status, TableRow, tables};
@@ -20,7 +26,7 @@ use crate::state::{JournalStep, PlanRow, Shape, Status, TableRow, tables};
 /// What keeps `step` from beginning.
 pub(crate) fn before(
     client: &mut Client,
-    settings: &Settings,
+    migrator: &Migrator,
     plan: &PlanRow,
     step: &JournalStep,
 ) -> Result<Vec<Closed>, Error> {
@@ -35,14 +41,38 @@ pub(crate) fn before(
         SyncChange::Retire => ("switched_at", "retiring the old columns"),
         _ => ("retired_at", "dropping the old columns"),
     };
-    closed.extend(soak(client, settings, plan, since, before)?);
+    closed.extend(soak(client, migrator.limits(), plan, since, before)?);
     let objects = dependents(client, table)?;
     if !objects.is_empty() {
         closed.push(Closed::Dependents { objects });
     }
     closed.extend(unfinished(client, plan, table)?);
+    // Before the sessions: those of an instance that is found to be gone belong to nobody.
     closed.extend(instances::gate(client, plan)?);
+    let known = Acknowledgements::of(client, &plan.name)?;
+    let mut functions = functions::naming(client, plan)?;
+    functions.retain(|evidence| !known.has(&evidence.key));
+    if !functions.is_empty() {
+        closed.push(Closed::Functions { functions });
+    }
+    closed.extend(sessions::gate(client, migrator, plan, &known)?);
+    closed.extend(statements::gate(client, migrator, plan, &known)?);
     Ok(closed)
+}
+
+/// Looks who still uses the old shape after the switch, and keeps it in mind for the gate of contract. It costs a few
+/// milliseconds, for each time that a plan is looked at.
+pub(crate) fn watch(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result<(), Error> {
+    if plan.side == Side::New && plan.status == Status::Running {
+        sessions::sample(client, migrator, plan)?;
+        statements::sample(client, plan)?;
+    }
+    Ok(())
+}
+
+/// Functions that would fail without the old columns, as their texts tell.
+pub(crate) fn functions(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Vec<String>, Error> {
+    Ok(functions::naming(client, plan)?.into_iter().map(|evidence| evidence.shown).collect())
 }
 
 /// Whether a step takes the old columns out of reach, so that the plan must be closed to older builds before.

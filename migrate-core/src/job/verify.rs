@@ -8,6 +8,7 @@ use postgres::{Client, Transaction};
 use super::backfill::fill_left_over;
 use super::cursor::{Cursor, cursors, restart};
 use super::failed::{Found, keep, kept};
+use super::marked;
 use super::walk::{Batch, Walk, Window, Work};
 use crate::catalog;
 use crate::database::Doing;
@@ -86,20 +87,20 @@ struct Comparing<'a> {
 impl Comparing<'_> {
     /// Compares the rows that `condition` names; answers how many there are and keeps those that disagree.
     fn compare(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, condition: &str) -> Result<Batch, Error> {
-        let sql = format!(
+        let sql = marked(&format!(
             "SELECT count(*), count(*) FILTER (WHERE {}) FROM ONLY {} WHERE {condition}",
             self.table.mismatch, cursor.sql
-        );
+        ));
         let row = transaction.query_one(&sql, &[]).running("comparing both sides", &sql)?;
         let (rows, mismatches): (i64, i64) = (row.get(0), row.get(1));
         if mismatches > 0 && self.kept < KEPT {
             let key = catalog::key_sql(transaction, cursor.relation)?;
-            let sql = format!(
+            let sql = marked(&format!(
                 "SELECT {key}::text FROM ONLY {} WHERE {condition} AND ({}) LIMIT {}",
                 cursor.sql,
                 self.table.mismatch,
                 KEPT - self.kept
-            );
+            ));
             for row in transaction.query(&sql, &[]).running("listing rows that disagree", &sql)? {
                 self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
             }
@@ -118,7 +119,7 @@ impl Comparing<'_> {
         for forms in self.table.mismatch_each.chunks(2) {
             let mut refused = None;
             for form in forms {
-                let sql = format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql);
+                let sql = marked(&format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql));
                 let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
                 match savepoint.query_opt(&sql, &[]).running("comparing both sides", &sql) {
                     Ok(row) => {
@@ -163,7 +164,8 @@ impl Work for Comparing<'_> {
     /// A value that one of the conversions refuses: its row disagrees, the others are compared.
     fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
         let key = catalog::key_sql(transaction, cursor.relation)?;
-        let sql = format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition());
+        let sql =
+            marked(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()));
         let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();
         for row in places {

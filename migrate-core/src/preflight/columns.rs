@@ -8,17 +8,18 @@ use crate::database::Doing;
 use crate::error::{Error, Problem};
 
 /// A column as it is.
-struct Live {
-    name: String,
-    ty: String,
-    not_null: bool,
-    default: Option<String>,
+pub(super) struct Live {
+    pub(super) name: String,
+    pub(super) ty: String,
+    pub(super) not_null: bool,
+    pub(super) default: Option<String>,
     /// Generated, identity, or part of the partition key.
     special: Option<&'static str>,
 }
 
 pub(super) fn check(
     client: &mut Client,
+    plan: &str,
     table: &Table,
     relation: u32,
     problems: &mut Vec<Problem>,
@@ -27,18 +28,16 @@ pub(super) fn check(
     let shown = |column: &str| format!("column {}.{}.{column}", table.schema, table.name);
     for declared in table.columns.iter() {
         let Some(column) = live.iter().find(|column| column.name == declared.name) else {
-            let names = live.iter().map(|column| column.name.as_str());
-            let remedy = match migrate_plan::check::nearest(&declared.name, names) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "mend its name in the plan".to_owned(),
-            };
-            problems.push(Problem::new(shown(&declared.name), "does not exist", remedy));
+            problems.push(match made(table, &declared.name, &live) {
+                Some(new) => already_made(plan, &shown(&declared.name), new),
+                None => missing(client, &shown(&declared.name), &declared.name, &live)?,
+            });
             continue;
         };
         let replaced = table.lenses.iter().any(|lens| lens.old.column == declared.name);
         compare(client, &shown(&declared.name), declared, column, replaced, problems)?;
     }
-    for lens in table.lenses.iter() {
+    for lens in table.lenses.iter().filter(|lens| made(table, &lens.old.column, &live).is_none()) {
         let retired = retired(&lens.old.column);
         for name in [&*lens.new.column, &retired] {
             if live.iter().any(|column| column.name == name) {
@@ -54,7 +53,48 @@ pub(super) fn check(
     Ok(())
 }
 
-fn live(client: &mut Client, relation: u32) -> Result<Vec<Live>, Error> {
+/// The new column of the one that is missing, where it is there: the database has been made in the shape after the plan.
+fn made<'a>(table: &'a Table, old: &str, live: &[Live]) -> Option<&'a str> {
+    let is_live = |name: &str| live.iter().any(|column| column.name == name);
+    let lens = table.lenses.iter().find(|lens| lens.old.column == old)?;
+    (!is_live(old) && is_live(&lens.new.column)).then_some(&*lens.new.column)
+}
+
+fn already_made(plan: &str, shown: &str, new: &str) -> Problem {
+    Problem::new(
+        shown,
+        format!("does not exist, and `{new}`, which would replace it, does"),
+        format!(
+            "if this database was made from a schema in which the plan is finished, record it so, with a build that has it \
+             at `stage contract`: `baseline {plan}` on the command line, or `Migrator::baseline`"
+        ),
+    )
+}
+
+fn missing(client: &mut Client, shown: &str, name: &str, live: &[Live]) -> Result<Problem, Error> {
+    let remedy = match migrate_plan::check::nearest(name, live.iter().map(|column| column.name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "mend its name in the plan".to_owned(),
+    };
+    Ok(Problem::new(shown, "does not exist", remedy + deleted_plan(client)?))
+}
+
+/// What to do besides in a database in which no plan has been carried out: the one that made what is missing may be gone from
+/// the code, since every database of that time had it behind it.
+pub(super) fn deleted_plan(client: &mut Client) -> Result<&'static str, Error> {
+    let is_fresh: bool = client
+        .query_one("SELECT NOT EXISTS (SELECT FROM migrate.plan WHERE status = 'finished')", &[])
+        .doing("looking for finished plans")?
+        .get(0);
+    Ok(if is_fresh {
+        "; no plan has been finished in this database, so if one that made it was deleted from the code, load a dump of the \
+         schema that was taken after it, and record what that holds with `baseline`"
+    } else {
+        ""
+    })
+}
+
+pub(super) fn live(client: &mut Client, relation: u32) -> Result<Vec<Live>, Error> {
     let rows = client
         .query(
             "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \

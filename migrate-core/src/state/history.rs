@@ -1,9 +1,9 @@
 //! Who did what when.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use postgres::GenericClient;
 use postgres::types::Type;
+use postgres::{GenericClient, Row};
 
 use super::JournalStep;
 use crate::database::Doing;
@@ -18,7 +18,8 @@ pub struct HistoryEntry {
     pub at: String,
     /// The plan.
     pub plan: String,
-    /// What happened: `started`, `done` and `undone` of a step, `held at …`, `released`, `reverted`, `sync mended`.
+    /// What happened: `started`, `done` and `undone` of a step, `held at …`, `released`, `reverted`, `sync mended`,
+    /// `acknowledged: …`, `recorded as finished`.
     pub event: String,
     /// The step that it happened to.
     pub step: Option<String>,
@@ -28,6 +29,14 @@ pub struct HistoryEntry {
     pub role: String,
     /// The `application_name` of its session.
     pub application: String,
+    /// The instance that did it, where a service did.
+    pub instance: Option<i64>,
+    /// How long it took, where that was measured.
+    pub took: Option<Duration>,
+    /// For how long the lock on its table was tried, where it was not to be had at once.
+    pub lock_waited: Option<Duration>,
+    /// Who held the table meanwhile.
+    pub lock_holders: Vec<String>,
     /// Who decided it, where that was said: see [`Migrator::decided_by`](crate::Migrator::decided_by).
     pub decided_by: Option<String>,
     /// Why, where that was said.
@@ -89,7 +98,9 @@ pub(crate) fn history(
     let rows = client
         .query_typed(
             "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), plan, event, step, \
-                    coalesce(statements, '{}'), role, application, decided_by, reason \
+                    coalesce(statements, '{}'), role, application, decided_by, reason, \
+                    instance, extract(epoch FROM took)::float8, extract(epoch FROM lock_waited)::float8, \
+                    coalesce(lock_holders, '{}') \
              FROM migrate.history WHERE $1::text IS NULL OR plan = $1 ORDER BY id DESC LIMIT $2",
             &[(&plan, Type::TEXT), (&i64::from(limit), Type::INT8)],
         )
@@ -106,6 +117,14 @@ pub(crate) fn history(
             application: row.get(6),
             decided_by: row.get(7),
             reason: row.get(8),
+            instance: row.get(9),
+            took: duration(&row, 10),
+            lock_waited: duration(&row, 11),
+            lock_holders: row.get(12),
         })
         .collect())
+}
+
+fn duration(row: &Row, place: usize) -> Option<Duration> {
+    row.get::<_, Option<f64>>(place).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
 }

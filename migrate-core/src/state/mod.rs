@@ -11,7 +11,9 @@ use postgres::{Client, GenericClient};
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
 pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
-pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, looked_at, plans, side, tables};
+pub(crate) use plans::{
+    PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side, tables,
+};
 pub(crate) use work::side_of;
 
 use crate::database::Doing;

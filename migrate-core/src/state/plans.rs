@@ -298,6 +298,20 @@ pub(crate) fn looked_at(
     Ok(())
 }
 
+/// What kept a plan from going on when it was last looked at, and how many seconds ago that was.
+pub(crate) fn last_look(client: &mut impl GenericClient, plan: i64) -> Result<(Vec<String>, Option<f64>), Error> {
+    let row = client
+        .query_typed_opt(
+            "SELECT waits_for, extract(epoch FROM clock_timestamp() - looked_at)::float8 \
+             FROM migrate.plan WHERE id = $1",
+            &[(&plan, Type::INT8)],
+        )
+        .doing("reading what a plan waits for")?;
+    let Some(row) = row else { return Ok((Vec::new(), None)) };
+    let ago: Option<f64> = row.get(1);
+    Ok((row.get(0), ago.map(|seconds| seconds.max(0.0))))
+}
+
 /// Removes a reverted plan, so that it can start anew; its history stays.
 pub(crate) fn forget(client: &mut impl GenericClient, plan: i64) -> Result<(), Error> {
     client.execute("DELETE FROM migrate.plan WHERE id = $1", &[&plan]).doing("forgetting a reverted plan")?;

@@ -208,21 +208,25 @@ CREATE TABLE migrate.acknowledgement (
     PRIMARY KEY (plan, evidence)
 );
 
--- Sessions of no registered instance that were seen at a plan's tables.
+-- Sessions of no live instance that used a plan's tables, by what they call themselves, and when the last of them did.
 CREATE TABLE migrate.sighting (
     plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
     application text NOT NULL,
     role text NOT NULL,
-    pid integer NOT NULL,
-    seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    used_at timestamptz NOT NULL,
     PRIMARY KEY (plan, application, role)
 );
 
--- How often statements that name an old column had been run when the sides were switched, as pg_stat_statements has it.
+-- Statements that name an old column, as pg_stat_statements has them: the calls counted when they were last looked at,
+-- those of them that came after the switch, and when a new one was last found.
 CREATE TABLE migrate.statement_seen (
     plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
     queryid bigint NOT NULL,
+    shown text NOT NULL,
     calls bigint NOT NULL,
+    since_switch bigint NOT NULL DEFAULT 0,
+    called_at timestamptz,
+    looked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (plan, queryid)
 );
 

@@ -1,0 +1,238 @@
+//! Gates that are closed, with the evidence.
+
+use std::fmt;
+use std::time::Duration;
+
+use migrate_plan::Phase;
+
+use crate::report::InstanceReport;
+
+/// A gate that is closed, with the evidence.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Closed {
+    /// Rows that `up` does not convert. The others are filled.
+    FailedRows {
+        /// How many, as far as they were looked for.
+        count: u64,
+        /// The first of them.
+        rows: Vec<FailedRow>,
+    },
+    /// Rows outside of a bound that the plan declares. Nothing has been done.
+    OutOfBounds {
+        /// The column, with its table.
+        column: String,
+        /// The bound as it is declared.
+        bound: String,
+        /// How many rows, as far as they were looked for.
+        count: u64,
+        /// Whether there may be more.
+        more: bool,
+        /// The keys of the first of them, as JSON, or their places where there is no key.
+        keys: Vec<String>,
+    },
+    /// Rows whose sides disagree.
+    Mismatches {
+        /// How many.
+        count: u64,
+        /// The first of them.
+        rows: Vec<FailedRow>,
+    },
+    /// Rows that other transactions hold locked.
+    LockedRows {
+        /// The table.
+        table: String,
+        /// How many.
+        count: u64,
+    },
+    /// A soak time that is not over.
+    Soak {
+        /// What is waited before.
+        before: &'static str,
+        /// What is left of it.
+        left: Duration,
+    },
+    /// Objects that would go with the old columns.
+    Dependents {
+        /// In PostgreSQL's own words.
+        objects: Vec<String>,
+    },
+    /// A plan that this one builds on is not finished.
+    Unfinished {
+        /// The other plan.
+        plan: String,
+    },
+    /// Instances that may still use the old columns.
+    Instances {
+        /// Each of them.
+        instances: Vec<InstanceReport>,
+    },
+    /// Sessions that use the plan's tables, or did within the soak, and belong to no live instance.
+    Sessions {
+        /// Each name and role.
+        sessions: Vec<Evidence>,
+    },
+    /// Statements that name an old column and were made within the soak, as `pg_stat_statements` has them.
+    Statements {
+        /// Each of them.
+        statements: Vec<Evidence>,
+    },
+    /// Functions whose text names an old column. What their text says is not in PostgreSQL's catalog of dependencies.
+    Functions {
+        /// Each of them.
+        functions: Vec<Evidence>,
+    },
+    /// This role does not see what others do, so that it cannot tell whether they use the old columns.
+    Unseen {
+        /// What it does not see, and what gives it the right to.
+        evidence: Vec<Evidence>,
+    },
+    /// An operator holds the plan.
+    Held {
+        /// The last phase allowed; `None` is none.
+        at: Option<Phase>,
+    },
+}
+
+/// Something that keeps a gate closed until it is gone, or an operator says that it has nothing to do with the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The word for it, for [`Migrator::acknowledge`](crate::Migrator::acknowledge): `session:psql@anna`.
+    pub key: String,
+    /// What was seen, for people.
+    pub shown: String,
+}
+
+impl Evidence {
+    pub(crate) fn new(key: impl Into<String>, shown: impl Into<String>) -> Evidence {
+        Evidence { key: key.into(), shown: shown.into() }
+    }
+}
+
+/// A row that stands in the way.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FailedRow {
+    /// The table or partition.
+    pub table: String,
+    /// The primary key as JSON, or the row's place where there is no key.
+    pub key: String,
+    /// The SQLSTATE.
+    pub sqlstate: String,
+    /// PostgreSQL's message.
+    pub message: String,
+}
+
+impl fmt::Display for Evidence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} [{}]", self.shown, self.key)
+    }
+}
+
+impl fmt::Display for FailedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {} {}", self.table, self.key, self.sqlstate, self.message)
+    }
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::FailedRows { count, rows } => {
+                write!(f, "{count} rows do not convert; mend them and run again:")?;
+                listed(f, rows)
+            }
+            Closed::OutOfBounds { column, bound, count, more, keys } => {
+                let more = if *more { "more than " } else { "" };
+                write!(
+                    f,
+                    "{more}{count} rows have a {column} that is not {bound}, as the plan declares; nothing has been \
+                     done; mend them, or declare a wider bound, and run again:"
+                )?;
+                listed(f, keys)
+            }
+            Closed::Mismatches { count, rows } => {
+                write!(
+                    f,
+                    "{count} rows disagree, so something wrote them past the sync triggers; write one side of them \
+                     again and run again:"
+                )?;
+                listed(f, rows)
+            }
+            Closed::LockedRows { table, count } => {
+                write!(f, "{count} rows of {table} are locked by other transactions; run again when those have ended")
+            }
+            Closed::Soak { before, left } => {
+                write!(f, "the soak before {before} is over in {} s; run again then", left.as_secs_f64().ceil())
+            }
+            Closed::Dependents { objects } => {
+                write!(
+                    f,
+                    "these would go with the old columns; make their counterparts on the new ones, then drop them:"
+                )?;
+                listed(f, objects)
+            }
+            Closed::Unfinished { plan } => write!(f, "plan `{plan}`, which this one builds on, is not finished"),
+            Closed::Instances { instances } => {
+                write!(
+                    f,
+                    "these instances may still use the old columns; it goes on by itself when they are gone; acknowledge \
+                     `instance:ID` of a suspect one that you know to be dead, or `application:NAME` of an application \
+                     that has nothing to do with the plan:"
+                )?;
+                listed(f, instances)
+            }
+            Closed::Sessions { sessions } => {
+                write!(
+                    f,
+                    "these sessions use the plan's tables and belong to no live instance; it goes on by itself when they \
+                     are gone and the soak after them is over; {ACKNOWLEDGE}:"
+                )?;
+                listed(f, sessions)
+            }
+            Closed::Statements { statements } => {
+                write!(
+                    f,
+                    "these statements name an old column and are still made; it goes on by itself when none has come for \
+                     the length of the soak; {ACKNOWLEDGE}:"
+                )?;
+                listed(f, statements)
+            }
+            Closed::Functions { functions } => {
+                write!(
+                    f,
+                    "these functions name an old column in their text, and would fail without it; replace or drop them; \
+                     {ACKNOWLEDGE}:"
+                )?;
+                listed(f, functions)
+            }
+            Closed::Unseen { evidence } => {
+                write!(f, "this role cannot see whether others use the old columns; let it see, or {ACKNOWLEDGE}:")?;
+                listed(f, evidence)
+            }
+            Closed::Held { at: Some(phase) } => write!(f, "an operator holds it at {phase}; release it to go on"),
+            Closed::Held { at: None } => write!(
+                f,
+                "an operator has reverted it, or holds it before its first step; release it to start, or revert it once more \
+                 where that was cut short"
+            ),
+        }
+    }
+}
+
+/// What an operator does about evidence that he knows better than the gate.
+const ACKNOWLEDGE: &str = "acknowledge, by the word in brackets, what has nothing to do with the plan";
+
+/// How many of a long list are shown.
+const SHOWN: usize = 10;
+
+pub(crate) fn listed(f: &mut fmt::Formatter<'_>, items: &[impl fmt::Display]) -> fmt::Result {
+    for item in items.iter().take(SHOWN) {
+        write!(f, "\n      {item}")?;
+    }
+    if items.len() > SHOWN {
+        write!(f, "\n      … and {} more", items.len() - SHOWN)?;
+    }
+    Ok(())
+}
