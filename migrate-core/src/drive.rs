@@ -42,10 +42,13 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
         return Ok(Report { plans, ..Report::default() });
     }
     let known = state::plans(client)?;
+    let at_work = leader::holder(client)?;
+    let (trouble, waiting) = leader::told(client)?;
     let mut report = Report {
         unknown: unknown(plans, &known),
-        at_work: leader::holder(client)?,
-        trouble: leader::trouble(client)?,
+        waiting: waiting.filter(|_| at_work.is_some()),
+        at_work,
+        trouble,
         instances: gate::instances::all(client)?,
         ..Report::default()
     };
@@ -154,7 +157,7 @@ impl Drive<'_> {
         gate::watch(client, self.migrator, &row)?;
         let (mut done, mut closed, mut proofs) = (Vec::new(), Vec::new(), 0);
         while let Some(next) = self.next(client, &row, ordered)? {
-            self.migrator.require_running()?;
+            self.migrator.require_lead(client)?;
             closed.extend(self.gates(client, &mut row, &next)?);
             if !closed.is_empty() {
                 break;

@@ -213,6 +213,10 @@ pub enum Error {
     )]
     Deposed,
 
+    /// An operator's command asks for the lead, and a service at work makes way for it.
+    #[error("an operator's command asks for the lead; this instance goes on after it")]
+    Yielded,
+
     /// A later step has ended what this build needs.
     #[error(
         "plan `{plan}` has ended what this build needs: {why}\n  nothing was changed; deploy a build at `stage contract` of that plan, or revert the plan while it is not finished"

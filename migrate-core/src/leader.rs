@@ -18,6 +18,9 @@ use crate::session::require_kept;
 /// The advisory lock of this library in each database: the bytes of `migrate\0`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
 
+/// The advisory lock that is shared by those who ask for the lead and are to be let go first.
+const ASKING: i64 = KEY + 1;
+
 /// How often the lock is asked for. Asking, never waiting: a session that waits for an advisory lock
 /// holds a snapshot, and a concurrent index build of the holder would wait for that.
 const POLL: Duration = Duration::from_millis(50);
@@ -37,20 +40,30 @@ pub(crate) struct Claimant {
     pub(crate) instance: Option<(i64, Duration)>,
 }
 
-/// Runs `work` while holding the leader's lock; gives up after `patience` if another session has it.
+/// Runs `work` while holding the leader's lock; gives up after `patience` if another session has it. While it waits it holds
+/// the lock of those who ask, which a service at work makes way for.
 pub(crate) fn lead<T>(
     client: &mut Client,
     patience: Duration,
     work: impl FnOnce(&mut Client) -> Result<T, Error>,
 ) -> Result<Lead<T>, Error> {
     let begun = Instant::now();
+    let mut is_asking = false;
     while !try_lock(client)? {
         if begun.elapsed() >= patience
             && let Some(other) = holder(client)?
         {
+            stop_asking(client)?;
             return Ok(Lead::Other(other));
         }
+        if !is_asking {
+            ask(client)?;
+            is_asking = true;
+        }
         thread::sleep(POLL);
+    }
+    if is_asking {
+        stop_asking(client)?;
     }
     let outcome = require_kept(client).and_then(|()| work(client));
     // With a broken connection the lock is gone as well.
@@ -58,6 +71,27 @@ pub(crate) fn lead<T>(
     let value = outcome?;
     released?;
     Ok(Lead::Done(value))
+}
+
+/// Lets a service at work know that somebody asks for the lead.
+fn ask(client: &mut Client) -> Result<(), Error> {
+    client.execute("SELECT pg_catalog.pg_try_advisory_lock_shared($1)", &[&ASKING]).doing("asking for the lead")?;
+    Ok(())
+}
+
+fn stop_asking(client: &mut Client) -> Result<(), Error> {
+    client.execute("SELECT pg_catalog.pg_advisory_unlock_shared($1)", &[&ASKING]).doing("asking for the lead")?;
+    Ok(())
+}
+
+/// Whether somebody asks for the lead.
+pub(crate) fn is_asked_for(client: &mut impl GenericClient) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_catalog.pg_locks l \
+                   WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_catalog.pg_backend_pid() \
+                     AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+                     AND l.classid = $1::int::oid AND l.objid = $2::int::oid)";
+    let (high, low) = ((ASKING >> 32) as i32, ASKING as i32);
+    Ok(client.query_one(sql, &[&high, &low]).doing("looking who asks for the lead")?.get(0))
 }
 
 /// Asks for the leader's lock once.
@@ -134,6 +168,19 @@ pub(crate) fn stumble(client: &mut Client, trouble: &str, pause: Duration) -> Re
     Ok(())
 }
 
+/// Says what the step waits for that the session `pid` does, or this one, for whoever asks. It is said again for as long as
+/// it is so.
+pub(crate) fn wait_for(client: &mut impl GenericClient, pid: Option<i32>, what: &str) -> Result<(), Error> {
+    client
+        .execute(
+            "UPDATE migrate.leader SET waiting = $2, waiting_at = clock_timestamp() \
+             WHERE pid = coalesce($1, pg_catalog.pg_backend_pid())",
+            &[&pid, &what],
+        )
+        .doing("saying what is waited for")?;
+    Ok(())
+}
+
 /// What holds only while this session's term does. It keeps the term from ending before the transaction does.
 pub(crate) const IN_TERM: &str = "EXISTS (SELECT FROM migrate.leader \
      WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint FOR KEY SHARE)";
@@ -181,10 +228,15 @@ pub(crate) fn holder(client: &mut impl GenericClient) -> Result<Option<Blocker>,
     }))
 }
 
-/// What ended the last pass of a service early, where no later one went well.
-pub(crate) fn trouble(client: &mut impl GenericClient) -> Result<Option<String>, Error> {
-    let row = client.query_typed_opt("SELECT trouble FROM migrate.leader", &[]).doing("asking for the last pass")?;
-    Ok(row.and_then(|row| row.get(0)))
+/// What ended the last pass of a service early, where no later one went well; and what is being waited for.
+pub(crate) fn told(client: &mut impl GenericClient) -> Result<(Option<String>, Option<String>), Error> {
+    let row = client
+        .query_typed_opt(
+            "SELECT trouble, CASE WHEN clock_timestamp() - waiting_at < interval '5 s' THEN waiting END FROM migrate.leader",
+            &[],
+        )
+        .doing("asking for the last pass")?;
+    Ok(row.map_or((None, None), |row| (row.get(0), row.get(1))))
 }
 
 /// The key as `pg_locks` shows it.

@@ -1,7 +1,8 @@
 //! The runner's front.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use migrate_plan::{Migrations, Phase, Plan, Side};
 use postgres::Client;
@@ -16,7 +17,10 @@ use crate::report::{InstanceReport, Report};
 use crate::session::{Decision, reading, with_session};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
-use crate::{acknowledge, baseline, drive, gate, glance, hold, retreat, state};
+use crate::{acknowledge, baseline, drive, gate, glance, hold, leader, retreat, state};
+
+/// How often a service at work looks whether an operator asks for the lead.
+const ASK: Duration = Duration::from_millis(500);
 
 /// Runs the plans of a program against a database.
 ///
@@ -30,6 +34,8 @@ pub struct Migrator {
     decision: Decision,
     instance: Instance,
     stopping: AtomicBool,
+    /// When a service at work last looked whether an operator asks for the lead; none where nobody is made way for.
+    asked_at: Mutex<Option<Instant>>,
     standbys: Standbys,
 }
 
@@ -50,6 +56,7 @@ impl Migrator {
             decision: Decision::default(),
             instance: Instance::default(),
             stopping: AtomicBool::new(false),
+            asked_at: Mutex::new(None),
             standbys: Standbys::default(),
         }
     }
@@ -333,6 +340,22 @@ impl Migrator {
 
     pub(crate) fn knowledge(&self) -> Knowledge {
         Knowledge::of(self.migrations)
+    }
+
+    /// From now on makes way for operators' commands.
+    pub(crate) fn make_way(&self) {
+        *self.asked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    /// Between two batches or steps: whether to go on with what this session leads.
+    pub(crate) fn require_lead(&self, client: &mut Client) -> Result<(), Error> {
+        self.require_running()?;
+        let mut asked_at = self.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked_at.is_none_or(|at| at.elapsed() < ASK) {
+            return Ok(());
+        }
+        *asked_at = Some(Instant::now());
+        if leader::is_asked_for(client)? { Err(Error::Yielded) } else { Ok(()) }
     }
 
     /// Tells whatever is being done to end.

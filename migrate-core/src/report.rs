@@ -23,6 +23,8 @@ pub struct Report {
     pub leader: Option<Blocker>,
     /// The session that is at work while [`Migrator::status`](crate::Migrator::status) looks, if any is.
     pub at_work: Option<Blocker>,
+    /// What the session at work waits for, where `status` asks.
+    pub waiting: Option<String>,
     /// What ended the last run of a service early, where `status` asks.
     pub trouble: Option<String>,
     /// The live instances, where `status` asks.
@@ -165,6 +167,9 @@ impl fmt::Display for Report {
         }
         if let Some(leader) = &self.at_work {
             writeln!(f, "{leader} is at work")?;
+        }
+        if let Some(waiting) = &self.waiting {
+            writeln!(f, "waiting for {waiting}")?;
         }
         if let Some(trouble) = &self.trouble {
             writeln!(f, "the last pass ended early: {trouble}")?;

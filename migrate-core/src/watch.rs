@@ -11,6 +11,7 @@ use crate::blocker::{Blocker, BlockerKind};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::event::Event;
+use crate::leader;
 use crate::lock::KIND;
 use crate::migrator::Migrator;
 use crate::state::{JournalStep, PlanRow};
@@ -65,9 +66,8 @@ struct Watch<'a> {
 impl Watch<'_> {
     /// Looks, and tells; that it cannot look is told once, and ends nothing.
     fn look(&mut self) {
-        match self.blockers() {
-            Ok((blockers, behind)) if !blockers.is_empty() || !behind.is_empty() => self.tell(&blockers, &behind),
-            Ok(_) => {}
+        match self.look_once() {
+            Ok(()) => {}
             Err(error) => {
                 self.client = None;
                 if !self.failed {
@@ -75,6 +75,24 @@ impl Watch<'_> {
                     tracing::warn!(step = self.step.name, %error, "the statement runs on, but it cannot be watched");
                 }
             }
+        }
+    }
+
+    fn look_once(&mut self) -> Result<(), Error> {
+        let (blockers, behind) = self.blockers()?;
+        if blockers.is_empty() && behind.is_empty() {
+            return Ok(());
+        }
+        self.tell(&blockers, &behind);
+        let what = format!(
+            "step `{}` for {} s, held by {}",
+            self.step.name,
+            self.begun.elapsed().as_secs(),
+            listed(&blockers)
+        );
+        match &mut self.client {
+            Some(client) if !blockers.is_empty() => leader::wait_for(client, Some(self.pid), &what),
+            _ => Ok(()),
         }
     }
 

@@ -16,6 +16,7 @@ pub(super) fn say(context: &mut Context<'_>, report: &Report) -> Result<(), Erro
             "at_work": report.at_work.as_ref().map(|leader| json!({
                 "process": leader.pid, "application": leader.application, "state": leader.state,
             })),
+            "waiting": report.waiting,
             "trouble": report.trouble,
             "instances": report.instances.len(),
         });

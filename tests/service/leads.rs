@@ -139,3 +139,19 @@ fn ten_instances_that_start_at_once_do_each_step_once() {
         client.query_one("SELECT count(*) FROM migrate.instance WHERE state = 'live'", &[]).expect("a count").get(0);
     assert_eq!(live, 0);
 }
+
+#[test]
+fn a_service_at_a_backfill_makes_way_for_an_operator_and_goes_on_after() {
+    let (database, mut client) = till(400_000);
+    let service = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    until(&mut client, "the backfill has begun", FILLING);
+    let begun = Instant::now();
+    // It needs the lead, and does not end what is being filled.
+    Build::DualWrite.migrator().release(&mut client, "money").expect("a release");
+    println!("the lead was had after {:?}", begun.elapsed());
+    let is_filling: bool = client.query_one(FILLING, &[]).expect("the journal").get(0);
+    assert!(is_filling, "the backfill was waited for");
+    until(&mut client, "filled", FILLED);
+    done_once(&mut client);
+    service.stop();
+}

@@ -84,6 +84,8 @@ pub(crate) struct Seat {
     pub(crate) trouble: Option<String>,
     /// Whether this instance did the last pass.
     pub(crate) is_last: bool,
+    /// What the step that is being done waits for.
+    pub(crate) waiting: Option<String>,
 }
 
 /// A plan, as an instance sees it.
@@ -136,7 +138,7 @@ impl Seen {
 }
 
 /// The columns that tell where everything is.
-const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, s.is_last, \
+const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, s.is_last, s.waiting, \
      l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, l.is_sound, \
      l.waits_for, l.conflicts, l.dependents";
 
@@ -285,8 +287,9 @@ fn sight(rows: &[Row], from: usize, alive: bool) -> Beat {
         idle_for: Duration::try_from_secs_f64(row.get::<_, Option<f64>>(from + 4).unwrap_or(0.0)).unwrap_or_default(),
         trouble: row.get(from + 5),
         is_last: row.get::<_, Option<bool>>(from + 6).unwrap_or(false),
+        waiting: row.get(from + 7),
     });
-    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 7)).collect();
+    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 8)).collect();
     plans.sort_by_key(|plan| plan.place.unwrap_or(usize::MAX));
     Beat { alive, seat, plans }
 }
@@ -332,6 +335,7 @@ impl Seat {
             idle_for: Duration::ZERO,
             trouble: None,
             is_last: false,
+            waiting: None,
         }
     }
 }

@@ -104,7 +104,7 @@ impl Walk<'_> {
         let mut manner = Manner::Whole;
         let mut retries = 0;
         while from < cursor.blocks {
-            self.migrator.require_running()?;
+            self.migrator.require_lead(client)?;
             let width = if manner == Manner::Rows { 1 } else { size as i64 };
             let window = Window { from, to: cursor.blocks.min(from + width.max(1)) };
             let begun = Instant::now();

@@ -25,6 +25,7 @@ use self::replicas::{REPLAYED, Replicas, Unknown};
 use crate::blocker::Blocker;
 use crate::error::Error;
 use crate::event::Event;
+use crate::leader;
 use crate::migrator::Migrator;
 
 /// Between two tries with `NOWAIT`. The odds of one are e^(−λd) for λ transactions a second of d
@@ -89,7 +90,7 @@ impl LockRequest<'_> {
             }
             wait.require_time_left(client)?;
             wait.make_way(client, &old)?;
-            wait.tell(&old);
+            wait.tell(client, &old)?;
             thread::sleep(wait.pause(&old));
             wait.spun += if old.is_empty() { round.elapsed() } else { Duration::ZERO };
         }
@@ -197,9 +198,9 @@ impl<'a> Wait<'a> {
         Ok(())
     }
 
-    fn tell(&mut self, old: &[Holder]) {
+    fn tell(&mut self, client: &mut Client, old: &[Holder]) -> Result<(), Error> {
         if self.told.elapsed() < TELL {
-            return;
+            return Ok(());
         }
         self.told = Instant::now();
         let (LockRequest { migrator, table, mode }, waited) = (self.request, self.begun.elapsed());
@@ -207,6 +208,9 @@ impl<'a> Wait<'a> {
         let names: Vec<String> = blockers.iter().map(ToString::to_string).collect();
         tracing::info!(table, %mode, ?waited, blockers = names.join("; "), "waiting for a lock");
         migrator.notify(&Event::LockWaited { table, mode: *mode, waited, blockers: &blockers });
+        let held = if names.is_empty() { String::new() } else { format!(", held by {}", names.join(", ")) };
+        let what = format!("{mode} on {table} for {} s{held}", waited.as_secs());
+        leader::wait_for(client, None, &what)
     }
 
     fn tell_unknown(&self, unknown: &[Unknown]) {

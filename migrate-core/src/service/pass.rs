@@ -44,8 +44,14 @@ fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> 
         let instance = Some((registered.id, migrator.limits().leader_lease));
         let term = leader::begin_term(client, Claimant { instance })?;
         shared.begin_term(number, term);
-        let report = drive::run(migrator, client, None)?;
-        leader::rest(client, rest(&report, migrator.limits().poll))
+        migrator.make_way();
+        let pause = match drive::run(migrator, client, None) {
+            Ok(report) => rest(&report, migrator.limits().poll),
+            // Whoever asks looks often; this one comes back after it.
+            Err(Error::Yielded) => migrator.limits().poll,
+            Err(error) => return Err(error),
+        };
+        leader::rest(client, pause)
     })
 }
 

@@ -150,13 +150,14 @@ impl Shared {
             return vec![why.to_owned()];
         }
         let trouble = inner.trouble.as_ref().or(inner.seat.as_ref().and_then(|seat| seat.trouble.as_ref()));
+        let waiting =
+            inner.seat.as_ref().and_then(|seat| seat.waiting.as_ref()).map(|what| format!("waiting for {what}"));
         let is_mine = |seen: &&Seen| seen.place.is_some_and(|place| place < self.known.stages.len());
         let lacking = inner.plans.iter().filter(is_mine).filter(|seen| !is_enough(seen, seen.place.unwrap_or(0)));
         lacking
             .map(|seen| {
                 let position = position(seen);
-                let why: Vec<&str> =
-                    seen.waits_for.iter().map(String::as_str).chain(trouble.map(String::as_str)).collect();
+                let why: Vec<&str> = seen.waits_for.iter().chain(&waiting).chain(trouble).map(String::as_str).collect();
                 let why = if !why.is_empty() {
                     why.join("; ")
                 } else if !self.migrator.limits().may_lead {
@@ -467,6 +468,7 @@ impl Shared {
             is_fenced: self.is_fenced(),
             silent: self.silent(),
             plans: plans.collect(),
+            waiting: inner.seat.as_ref().and_then(|seat| seat.waiting.clone()),
             trouble: trouble.or_else(|| inner.seat.as_ref().and_then(|seat| seat.trouble.clone())),
         }
     }

@@ -21,6 +21,8 @@ pub struct ServiceStatus {
     pub silent: Duration,
     /// The plans of the build, in their order.
     pub plans: Vec<PlanStatus>,
+    /// What the step waits for that is being done, here or in another instance.
+    pub waiting: Option<String>,
     /// What went wrong last, here or in the instance that leads, and was not put right since.
     pub trouble: Option<String>,
 }
@@ -54,6 +56,9 @@ impl fmt::Display for ServiceStatus {
             for why in &plan.waits_for {
                 writeln!(f, "    closed  {why}")?;
             }
+        }
+        if let Some(waiting) = &self.waiting {
+            writeln!(f, "waiting for {waiting}")?;
         }
         if let Some(trouble) = &self.trouble {
             writeln!(f, "trouble: {trouble}")?;

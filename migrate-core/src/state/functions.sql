@@ -156,7 +156,8 @@ $$;
 -- Whether the leader's seat is free for the caller: nobody has the lock, and its last holder did not say that nothing can be
 -- done yet. `stale` is the backend of a leader that has the lock and is not heard of any more.
 CREATE FUNCTION migrate.seat(lock_key bigint, instance bigint, OUT may_lead boolean, OUT is_free boolean, OUT stale integer,
-                             OUT term bigint, OUT idle_for float8, OUT trouble text, OUT is_last boolean)
+                             OUT term bigint, OUT idle_for float8, OUT trouble text, OUT is_last boolean,
+                             OUT waiting text)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_has_role(session_user, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'migrate'), 'USAGE'),
            holder.pid IS NULL,
@@ -167,7 +168,9 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
            -- Whoever led last looks again first; the others only where it does not.
            CASE WHEN l.took_at > clock_timestamp() THEN 0 ELSE greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
                + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END)) END::float8,
-           l.trouble, l.instance IS NOT DISTINCT FROM seat.instance
+           l.trouble, l.instance IS NOT DISTINCT FROM seat.instance,
+           -- It is said every second for as long as it is so.
+           CASE WHEN holder.pid IS NOT NULL AND clock_timestamp() - l.waiting_at < interval '5 s' THEN l.waiting END
     FROM migrate.leader l
     LEFT JOIN (SELECT k.pid FROM pg_locks k
                WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1

@@ -31,7 +31,10 @@ CREATE TABLE migrate.leader (
     -- Every plan was looked at, and nothing can be done before this time.
     idle_until timestamptz,
     -- What ended the last pass early.
-    trouble text
+    trouble text,
+    -- What a step waits for, and when that was last so.
+    waiting text,
+    waiting_at timestamptz
 ) WITH (fillfactor = 50);
 INSERT INTO migrate.leader (term) VALUES (0);
 
