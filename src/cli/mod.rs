@@ -19,7 +19,8 @@
 //! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
 //! [`revert_to`](crate::Migrator::revert_to). `--by` and `--why` are kept in the history. A revert that drops columns
-//! which processes may use asks for `--yes`. TLS is not built in yet, and an address that asks for it is refused.
+//! which processes may use asks for `--yes`. The address is read as [`Source::url`](crate::Source::url) reads it, TLS is
+//! the one of the feature `rustls` or `native-tls`, and what migrates refuses a pooler of transactions.
 //!
 //! # `lock`
 //!
