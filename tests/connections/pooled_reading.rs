@@ -26,7 +26,7 @@ pub(crate) fn assert_untouched(pooler: &Pooler) {
         }
         return;
     }
-    let fresh = settings(&mut pooler.server.connect().expect("a connection"));
+    let fresh = settings(&mut pooler.direct.connect().expect("a connection"));
     for mut client in pooler.all() {
         let found = settings(&mut client);
         let changed: Vec<_> = found.difference(&fresh).collect();
@@ -38,7 +38,7 @@ pub(crate) fn assert_untouched(pooler: &Pooler) {
 
 /// A database in the middle of a migration.
 fn started(pooler: &Pooler) {
-    let direct = Source::url(pooler.server.url()).expect("a source");
+    let direct = Source::url(pooler.direct.url()).expect("a source");
     let mut client = direct.connect_direct("deploy").expect("a connection");
     client.batch_execute("CREATE TABLE orders (id bigint PRIMARY KEY, label text)").expect("a table");
     client.batch_execute("INSERT INTO orders VALUES (1, '1')").expect("a row");
@@ -55,7 +55,7 @@ fn side_status_and_history_are_the_same_through_a_pool_of_transactions() {
         assert!(migrator.history(&mut client, None, 9).expect("a history").is_empty());
         started(&pooler);
         pooler.warm();
-        let direct = migrator.status(&mut pooler.server.connect().expect("a connection")).expect("a report");
+        let direct = migrator.status(&mut pooler.direct.connect().expect("a connection")).expect("a report");
         for _ in 0..10 {
             assert_eq!(migrator.side(&mut client, &orders_number::PLAN).expect("a side"), Side::Old);
             let report = migrator.status(&mut client).expect("a report");
