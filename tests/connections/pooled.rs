@@ -6,7 +6,7 @@ use std::{panic, thread};
 
 use migrate::{Error, Migrator, Phase};
 
-use crate::pooler::{Pooler, Setup};
+use crate::pooler::{Pooler, Setup, moves_statements};
 use crate::scenery::{MIGRATIONS, orders_number};
 
 const TABLE: &str = "CREATE TABLE orders (id bigint PRIMARY KEY, label text)";
@@ -136,4 +136,18 @@ fn a_statement_of_another_client_under_the_same_name_is_a_sign_too() {
     let taken: Vec<String> = (0..2_000).map(|number| format!("PREPARE s{number} AS SELECT 1")).collect();
     other.batch_execute(&taken.join("; ")).expect("statements");
     assert_pooled(Migrator::new(&MIGRATIONS).run(&mut pooler.client()), "names");
+}
+
+#[test]
+fn a_pooler_that_moves_statements_is_known_by_the_names_it_gives_them() {
+    if !moves_statements() {
+        eprintln!("skipped: this PgBouncer is older than 1.21");
+        return;
+    }
+    // Nobody else is there, so each transaction is served by the same process.
+    let Some(pooler) = Pooler::start(&Setup { mode: "transaction", size: 1, in_turns: false }) else { return };
+    let Err(Error::Pooled { evidence }) = Migrator::new(&MIGRATIONS).run(&mut pooler.client()) else {
+        panic!("not refused")
+    };
+    assert!(evidence.contains("PGBOUNCER_"), "{evidence}");
 }

@@ -58,7 +58,8 @@ impl Pooler {
             folder.display(),
             server.port().expect("a port"),
         );
-        write_for_server(server, &file, &text);
+        let statements = if moves_statements() { "max_prepared_statements = 100\n" } else { "" };
+        write_for_server(server, &file, &(text + statements));
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", SCRIPT, "pooler"]).arg(program).arg(&file).stdin(Stdio::piped());
         // It refuses to run as root.
@@ -128,6 +129,16 @@ fn server() -> Option<&'static ScratchServer> {
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// Whether it moves prepared statements from one session to another, as it does from version 1.21 on.
+pub(crate) fn moves_statements() -> bool {
+    let Some(program) = program() else { return false };
+    let said = Command::new(program).arg("--version").output().expect("a version").stdout;
+    let said = String::from_utf8_lossy(&said);
+    let mut numbers =
+        said.split_whitespace().nth(1).unwrap_or_default().split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(1), Some(21))
 }
 
 fn program() -> Option<PathBuf> {
