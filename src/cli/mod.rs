@@ -20,7 +20,8 @@
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
 //! [`revert_to`](crate::Migrator::revert_to). `acknowledge PLAN WORD` takes the words that a closed gate shows in brackets,
 //! and `--withdraw` takes them back. `--by` and `--why` are kept in the history. A revert that drops columns
-//! which processes may use asks for `--yes`. TLS is not built in yet, and an address that asks for it is refused.
+//! which processes may use asks for `--yes`. The address is read as [`Source::url`](crate::Source::url) reads it, TLS is
+//! the one of the feature `rustls` or `native-tls`, and what migrates refuses a pooler of transactions.
 //!
 //! # `lock`
 //!

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use migrate::Source;
-use migrate::testing::ScratchServer;
+use migrate::testing::{ScratchDatabase, ScratchServer};
 use postgres::{Client, NoTls};
 
 use crate::scenery::{folder, own_server, write_for_server};
 
 /// Runs the pooler until the pipe's only writer is gone: with its value, or with this process.
 const SCRIPT: &str = r#"
+exec 2>/dev/null
 "$1" -q "$2" >"$2.log" 2>&1 &
 pooler=$!
 read -r end
@@ -32,22 +33,23 @@ pub(crate) struct Setup {
     pub(crate) in_turns: bool,
 }
 
-/// A pooler, with a server behind it.
+/// A pooler, with a database behind it.
 pub(crate) struct Pooler {
     shell: Child,
-    pub(crate) port: u16,
-    pub(crate) size: usize,
-    pub(crate) server: ScratchServer,
+    port: u16,
+    size: usize,
+    /// The database, without the pooler.
+    pub(crate) direct: ScratchDatabase,
 }
 
 impl Pooler {
     /// Nothing where there is none to be had: that is said.
     pub(crate) fn start(setup: &Setup) -> Option<Pooler> {
         let program = program()?;
-        let server = own_server()?;
+        let server = server()?;
         let port = free_port();
-        let folder = folder(&server);
-        let file = folder.join("pgbouncer.ini");
+        let folder = folder(server);
+        let file = folder.join(format!("pgbouncer-{port}.ini"));
         let (mode, size, in_turns) = (setup.mode, setup.size, u8::from(setup.in_turns));
         let text = format!(
             "[databases]\n* = host={} port={} user=postgres\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
@@ -56,7 +58,8 @@ impl Pooler {
             folder.display(),
             server.port().expect("a port"),
         );
-        write_for_server(&server, &file, &text);
+        let statements = if moves_statements() { "max_prepared_statements = 100\n" } else { "" };
+        write_for_server(server, &file, &(text + statements));
         let mut shell = Command::new("/bin/sh");
         shell.args(["-c", SCRIPT, "pooler"]).arg(program).arg(&file).stdin(Stdio::piped());
         // It refuses to run as root.
@@ -64,7 +67,8 @@ impl Pooler {
         if owner.uid() != Path::new("/proc/self").metadata().map_or(owner.uid(), |own| own.uid()) {
             shell.uid(owner.uid()).gid(owner.gid());
         }
-        let mut pooler = Pooler { shell: shell.spawn().expect("a shell"), port, size, server };
+        let direct = server.database().expect("a database");
+        let mut pooler = Pooler { shell: shell.spawn().expect("a shell"), port, size, direct };
         pooler.wait_until_ready(&file);
         Some(pooler)
     }
@@ -79,7 +83,7 @@ impl Pooler {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://postgres@127.0.0.1:{}/{}", self.port, self.direct.name())
     }
 
     pub(crate) fn source(&self) -> Source {
@@ -116,9 +120,25 @@ impl Drop for Pooler {
     }
 }
 
+/// One for all poolers.
+fn server() -> Option<&'static ScratchServer> {
+    static SERVER: OnceLock<Option<ScratchServer>> = OnceLock::new();
+    SERVER.get_or_init(own_server).as_ref()
+}
+
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// Whether it moves prepared statements from one session to another, as it does from version 1.21 on.
+pub(crate) fn moves_statements() -> bool {
+    let Some(program) = program() else { return false };
+    let said = Command::new(program).arg("--version").output().expect("a version").stdout;
+    let said = String::from_utf8_lossy(&said);
+    let mut numbers =
+        said.split_whitespace().nth(1).unwrap_or_default().split('.').map(|number| number.parse().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(1), Some(21))
 }
 
 fn program() -> Option<PathBuf> {

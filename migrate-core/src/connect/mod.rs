@@ -50,6 +50,7 @@
 mod address;
 mod fault;
 mod hint;
+mod into;
 mod parameters;
 mod pooler;
 mod target;
@@ -68,6 +69,7 @@ use crate::database::DatabaseError;
 use crate::error::Error;
 use address::Address;
 pub(crate) use hint::{COLUMNS as HINT_COLUMNS, Hint, WIDTH as HINT_WIDTH};
+pub use into::IntoSource;
 pub(crate) use pooler::{closed, explained, refused};
 use tls::Tls;
 
@@ -83,13 +85,16 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(30), Duration:
 /// What stands behind an error of a program's own connector.
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
+/// A program's own way to connect, under a name.
+type Connector = dyn Fn(&str) -> Result<Client, Cause> + Send + Sync;
+
 /// Where connections come from. Its clones are the same source.
 #[derive(Clone)]
 pub struct Source(Arc<Origin>);
 
 enum Origin {
-    Server(Server),
-    Connector(Box<dyn Fn(&str) -> Result<Client, Cause> + Send + Sync>),
+    Server(Box<Server>),
+    Connector(Box<Connector>),
 }
 
 /// A server, and how to talk to it.
@@ -242,7 +247,7 @@ impl Server {
         if config.get_keepalives_retries().is_none() {
             config.keepalives_retries(retries);
         }
-        Ok(Source(Arc::new(Origin::Server(Server { address, tls }))))
+        Ok(Source(Arc::new(Origin::Server(Box::new(Server { address, tls })))))
     }
 
     fn connect(&self, application_name: &str) -> Result<Client, postgres::Error> {
@@ -263,51 +268,5 @@ impl Server {
 impl fmt::Debug for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Source").field(&format_args!("{}", self.target())).finish()
-    }
-}
-
-/// What names a [`Source`].
-pub trait IntoSource {
-    /// The source.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Source::url`] and [`Source::config`].
-    fn into_source(self) -> Result<Source, Error>;
-}
-
-impl IntoSource for Source {
-    fn into_source(self) -> Result<Source, Error> {
-        Ok(self)
-    }
-}
-
-impl IntoSource for &Source {
-    fn into_source(self) -> Result<Source, Error> {
-        Ok(self.clone())
-    }
-}
-
-impl IntoSource for &str {
-    fn into_source(self) -> Result<Source, Error> {
-        Source::url(self)
-    }
-}
-
-impl IntoSource for &String {
-    fn into_source(self) -> Result<Source, Error> {
-        Source::url(self)
-    }
-}
-
-impl IntoSource for String {
-    fn into_source(self) -> Result<Source, Error> {
-        Source::url(&self)
-    }
-}
-
-impl IntoSource for Config {
-    fn into_source(self) -> Result<Source, Error> {
-        Source::config(self)
     }
 }

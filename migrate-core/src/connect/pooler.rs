@@ -19,10 +19,6 @@ use crate::error::Error;
 /// How long an answer that takes no work may take. A pooler whose connections are all in use gives none.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// How long closing may take where nothing is waited for, and how often that is looked at.
-const CLOSING: Duration = Duration::from_millis(200);
-const POLL: Duration = Duration::from_millis(2);
-
 /// How often both are compared: a pooler that takes turns among its connections gives itself away in some of them.
 const ROUNDS: usize = 4;
 
@@ -59,41 +55,40 @@ fn sign(source: &Source, client: &mut Client, begun: Instant) -> Result<Option<S
     Ok(Hint::of(&row, 0).sign(source, begun))
 }
 
-fn compare(source: &Source, client: &mut Client, mut witness: Client) -> Result<(), Error> {
+fn compare(source: &Source, client: &mut Client, witness: Client) -> Result<(), Error> {
     let own = Standing::of(client)?.process;
     let token = format!("{own} {:?}", Instant::now());
     mark(client, &token)?;
-    let evidence = rounds(client, &mut witness, &own, &token);
-    release(source, witness);
-    match evidence? {
+    match rounds(source, client, witness, &own, &token)? {
         Some(evidence) => Err(refused(evidence)),
         None => mark(client, ""),
     }
 }
 
-/// Closes the second connection. One that waits for a pooler is closed when that one has answered.
-fn release(source: &Source, witness: Client) {
-    let token = witness.cancel_token();
+/// Closes a second connection that waits for a pooler. It would be closed only when that one has answered, so it is told
+/// that nothing is needed any more, and nobody waits for it.
+fn abandon(source: &Source, witness: Client) {
+    let _ = source.cancel(&witness.cancel_token());
     let closing = thread::Builder::new().name("migrate: closing".to_owned()).spawn(move || drop(witness));
-    let Ok(closing) = closing else { return };
-    let begun = Instant::now();
-    while !closing.is_finished() && begun.elapsed() < CLOSING {
-        thread::sleep(POLL);
-    }
-    if !closing.is_finished() {
-        // What it waits for is not needed any more.
-        let _ = source.cancel(&token);
+    if let Err(error) = closing {
+        tracing::debug!(%error, "no thread to close a connection on");
     }
 }
 
-fn rounds(client: &mut Client, witness: &mut Client, own: &str, token: &str) -> Result<Option<String>, Error> {
+fn rounds(
+    source: &Source,
+    client: &mut Client,
+    mut witness: Client,
+    own: &str,
+    token: &str,
+) -> Result<Option<String>, Error> {
     for _ in 0..ROUNDS {
-        let other = match beside(witness)? {
+        let other = match beside(&mut witness)? {
             Beside::Served(other) => other,
-            // Whoever waits is served before whoever asks later: where the first one is served and the second one is
-            // not, the first one has its connection for itself.
-            Beside::Waits if answers(client).is_err() => return Ok(Some("no connection is free for it".to_owned())),
-            Beside::Waits => return Ok(Standing::of(client)?.differs(own, token)),
+            Beside::Waits => {
+                abandon(source, witness);
+                return alone(client, own, token);
+            }
             Beside::Refused(evidence) => return Ok(Some(evidence)),
         };
         if other.process == own || other.mark.as_deref() == Some(token) {
@@ -111,6 +106,15 @@ fn rounds(client: &mut Client, witness: &mut Client, own: &str, token: &str) -> 
         }
     }
     Ok(None)
+}
+
+/// Whoever waits is served before whoever asks later: where the first connection is served and the second one is not,
+/// the first one has its process for itself.
+fn alone(client: &mut Client, own: &str, token: &str) -> Result<Option<String>, Error> {
+    if answers(client).is_err() {
+        return Ok(Some("no connection is free for it".to_owned()));
+    }
+    Ok(Standing::of(client)?.differs(own, token))
 }
 
 /// What comes of a transaction on the second connection.
