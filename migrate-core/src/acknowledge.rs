@@ -1,5 +1,6 @@
 //! An operator's word about the evidence at a gate.
 
+use postgres::types::Type;
 use postgres::{Client, GenericClient};
 
 use crate::database::Doing;
@@ -27,7 +28,10 @@ impl Acknowledgements {
     /// What operators have said of a plan.
     pub(crate) fn of(client: &mut impl GenericClient, plan: &str) -> Result<Acknowledgements, Error> {
         let rows = client
-            .query("SELECT evidence FROM migrate.acknowledgement WHERE plan = $1 ORDER BY at, evidence", &[&plan])
+            .query_typed(
+                "SELECT evidence FROM migrate.acknowledgement WHERE plan = $1 ORDER BY at, evidence",
+                &[(&plan, Type::TEXT)],
+            )
             .doing("reading what was acknowledged")?;
         Ok(Acknowledgements(rows.into_iter().map(|row| row.get(0)).collect()))
     }

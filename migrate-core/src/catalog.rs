@@ -2,6 +2,7 @@
 
 use migrate_plan::ident::own;
 use postgres::GenericClient;
+use postgres::types::Type;
 
 use crate::database::Doing;
 use crate::error::Error;
@@ -50,7 +51,7 @@ pub(crate) fn members(client: &mut impl GenericClient, table: &str) -> Result<Ve
     let sql = format!(
         "{MEMBERS} SELECT c.oid, c.relname::text FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid ORDER BY c.oid"
     );
-    let rows = client.query(&sql, &[&table]).doing("listing a table's partitions")?;
+    let rows = client.query_typed(&sql, &[(&table, Type::TEXT)]).doing("listing a table's partitions")?;
     Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
@@ -166,6 +167,8 @@ pub(crate) fn dependents(
          FROM gone g WHERE g.attacl IS NOT NULL \
          ORDER BY 1"
     );
-    let rows = client.query(&sql, &[&table, &columns]).doing("looking what depends on a column")?;
+    let rows = client
+        .query_typed(&sql, &[(&table, Type::TEXT), (&columns, Type::TEXT_ARRAY)])
+        .doing("looking what depends on a column")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }

@@ -22,6 +22,11 @@ impl DatabaseError {
         self
     }
 
+    /// What the driver says.
+    pub(crate) fn driver(&self) -> &postgres::Error {
+        &self.source
+    }
+
     /// The SQLSTATE, unless the connection itself broke.
     pub fn code(&self) -> Option<&SqlState> {
         self.source.code()

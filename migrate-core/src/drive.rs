@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use migrate_plan::{Phase, Plan, SyncChange, Work};
-use postgres::Client;
+use postgres::{Client, GenericClient};
 
 use crate::acknowledge::Acknowledgements;
 use crate::database::Doing;
@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{bounds, gate, hold, leader, preflight, step};
+use crate::{bounds, gate, hold, leader, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -35,7 +35,7 @@ pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str,
 }
 
 /// Reports without doing anything.
-pub(crate) fn status(migrator: &Migrator, client: &mut Client) -> Result<Report, Error> {
+pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Result<Report, Error> {
     let plans = migrator.plans();
     if !state::exists(client)? {
         let plans = plans.iter().map(|plan| not_started(plan, None)).collect();
@@ -159,6 +159,7 @@ impl Drive<'_> {
             if !closed.is_empty() {
                 break;
             }
+            session::require_kept(client)?;
             let begun = Instant::now();
             let found = match step::perform(self.migrator, client, &row, &next) {
                 Err(Error::Database(error))
@@ -185,8 +186,9 @@ impl Drive<'_> {
         }
         let closed: Vec<Closed> = self.held(&row, ordered).into_iter().chain(closed).collect();
         let waits: Vec<String> = closed.iter().map(ToString::to_string).collect();
-        state::waits(client, row.id, &waits)?;
-        self.summary(client, &row, done, closed)
+        let report = self.summary(client, &row, done, closed)?;
+        state::looked_at(client, row.id, &waits, &report.dependents)?;
+        Ok(report)
     }
 
     /// What keeps a step from beginning. Before the old columns are taken away the plan is closed to builds that may use
@@ -296,7 +298,7 @@ impl Drive<'_> {
 
     fn summary(
         &self,
-        client: &mut Client,
+        client: &mut impl GenericClient,
         row: &PlanRow,
         done: Vec<(String, Duration)>,
         closed: Vec<Closed>,

@@ -1,10 +1,12 @@
 //! What can go wrong, each with the object and the way out.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use migrate_plan::{LockMode, Phase};
 
+use crate::blocker::Blocker;
 use crate::database::DatabaseError;
 
 /// An error of the runtime. Whatever it is, every step either happened whole or not at all, and the
@@ -15,6 +17,53 @@ pub enum Error {
     /// A statement was refused, or the connection broke.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+
+    /// The database's address cannot be read.
+    #[error(
+        "the database's address cannot be read: {why}\n  it is written as postgres://user:password@host:5432/database"
+    )]
+    Address {
+        /// What is wrong with it, without any part of it that may be a secret.
+        why: String,
+    },
+
+    /// The database's address asks for TLS, and none is built in.
+    #[error(
+        "the database's address has {asked}, and TLS is not built in\n  enable the feature `rustls` or `native-tls` of the crate `migrate`; or give `sslmode=disable`, through a tunnel or a local socket"
+    )]
+    TlsMissing {
+        /// What it asks for.
+        asked: String,
+    },
+
+    /// A file with a certificate or a key cannot be used.
+    #[error("`{name}` of the database's address cannot be used: {}: {why}", .file.display())]
+    Certificate {
+        /// The option that names it.
+        name: &'static str,
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+
+    /// The server did not let us in.
+    #[error("cannot connect to {target}: {}", said(&**.source))]
+    Connect {
+        /// Database, host, port and user.
+        target: String,
+        /// What it says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// The connection leads through a pooler that shares the server's connections between transactions.
+    #[error(
+        "this connection leads through a pooler, and is no session of its own: {evidence}\n  the locks of a migration would stay with the pooler, LISTEN would hear nothing, and its settings would reach other clients\n  nothing further was changed; give the address of the server itself, or for PgBouncer that of a database with `pool_mode=session`"
+    )]
+    Pooled {
+        /// What shows it.
+        evidence: String,
+    },
 
     /// The server is older than PostgreSQL 14.
     #[error("this server is PostgreSQL {}, and 14 is the oldest supported\n  nothing was changed; upgrade the server first", version_text(*.found))]
@@ -250,37 +299,6 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A session that stands in the way.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Blocker {
-    /// Its backend's process; 0 for a prepared transaction, which has none.
-    pub pid: i32,
-    /// Its `application_name`; the identifier of a prepared transaction.
-    pub application: String,
-    /// Its state: `active`, `idle in transaction` …
-    pub state: String,
-    /// How long its transaction is open.
-    pub open_for: Duration,
-}
-
-impl fmt::Display for Blocker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.pid == 0 {
-            let (gid, age) = (&self.application, self.open_for.as_secs_f64());
-            return write!(f, "prepared transaction '{gid}', {age:.1} s old (COMMIT or ROLLBACK PREPARED it)");
-        }
-        let application = if self.application.is_empty() { "unnamed" } else { &self.application };
-        write!(
-            f,
-            "session {} ({application}, {}, transaction open for {:.1} s)",
-            self.pid,
-            self.state,
-            self.open_for.as_secs_f64()
-        )
-    }
-}
-
 fn lines(missing: &[String]) -> String {
     missing.iter().map(|line| format!("\n  - {line}")).collect()
 }
@@ -299,4 +317,18 @@ fn blocked_by(blockers: &[Blocker]) -> String {
     }
     let names: Vec<String> = blockers.iter().map(ToString::to_string).collect();
     format!("; held by {}", names.join(", "))
+}
+
+/// The server's message, or every cause where it did not answer.
+fn said(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+    if let Some(error) = error.downcast_ref::<postgres::Error>().and_then(postgres::Error::as_db_error) {
+        return format!("{} {}", error.code().code(), error.message());
+    }
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }

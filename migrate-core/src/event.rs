@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use migrate_plan::{LockMode, Phase};
 
-use crate::error::Blocker;
+use crate::blocker::Blocker;
 
 /// One thing that happened, for progress bars, logs and tests. The same goes to `tracing`.
 #[derive(Clone, Debug)]
@@ -58,6 +58,37 @@ pub enum Event<'a> {
         waited: Duration,
         /// From then until the commit.
         held: Duration,
+        /// Who held the table for longer than a moment in the meantime.
+        blockers: &'a [Blocker],
+    },
+    /// Autovacuum was cancelled, because it would not have made way by itself. It comes back to the table
+    /// later.
+    AutovacuumCancelled {
+        /// The table.
+        table: &'a str,
+        /// The worker.
+        worker: &'a Blocker,
+    },
+    /// A standby could not be asked for its queries, and is not waited for.
+    ReplicaUnknown {
+        /// Its host and port.
+        replica: &'a str,
+        /// Why not.
+        reason: &'a str,
+    },
+    /// A statement outside a transaction, which waits without a time limit, is blocked. Told once a second
+    /// where the runner has a second connection to see it with.
+    StatementBlocked {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// How long the statement runs.
+        waited: Duration,
+        /// Whom it waits for.
+        blockers: &'a [Blocker],
+        /// Who waits for it.
+        behind: &'a [Blocker],
     },
     /// A batch of a backfill or a verification has committed.
     Batch {

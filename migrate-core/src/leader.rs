@@ -7,10 +7,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use postgres::types::Type;
 use postgres::{Client, GenericClient};
 
+use crate::blocker::{Blocker, BlockerKind};
 use crate::database::Doing;
-use crate::error::{Blocker, Error};
+use crate::error::Error;
+use crate::session::require_kept;
 
 /// The advisory lock of this library in each database: the bytes of `migrate\0`.
 pub(crate) const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
@@ -49,7 +52,7 @@ pub(crate) fn lead<T>(
         }
         thread::sleep(POLL);
     }
-    let outcome = work(client);
+    let outcome = require_kept(client).and_then(|()| work(client));
     // With a broken connection the lock is gone as well.
     let released = release(client);
     let value = outcome?;
@@ -156,20 +159,21 @@ pub(crate) fn depose(client: &mut impl GenericClient, pid: i32) -> Result<bool, 
 }
 
 /// The session that has the leader's lock.
-pub(crate) fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
+pub(crate) fn holder(client: &mut impl GenericClient) -> Result<Option<Blocker>, Error> {
     let (high, low) = halves();
     let row = client
-        .query_opt(
+        .query_typed_opt(
             "SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.state, 'unknown'), \
                     coalesce(extract(epoch FROM clock_timestamp() - a.xact_start), 0)::float8 \
              FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a USING (pid) \
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 \
                AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
                AND l.classid = $1::int::oid AND l.objid = $2::int::oid",
-            &[&high, &low],
+            &[(&high, Type::INT4), (&low, Type::INT4)],
         )
         .doing("looking for the leader")?;
     Ok(row.map(|row| Blocker {
+        kind: BlockerKind::Session,
         pid: row.get(0),
         application: row.get(1),
         state: row.get(2),
@@ -178,8 +182,8 @@ pub(crate) fn holder(client: &mut Client) -> Result<Option<Blocker>, Error> {
 }
 
 /// What ended the last pass of a service early, where no later one went well.
-pub(crate) fn trouble(client: &mut Client) -> Result<Option<String>, Error> {
-    let row = client.query_opt("SELECT trouble FROM migrate.leader", &[]).doing("asking for the last pass")?;
+pub(crate) fn trouble(client: &mut impl GenericClient) -> Result<Option<String>, Error> {
+    let row = client.query_typed_opt("SELECT trouble FROM migrate.leader", &[]).doing("asking for the last pass")?;
     Ok(row.and_then(|row| row.get(0)))
 }
 

@@ -5,6 +5,7 @@
 
 mod acknowledge;
 mod baseline;
+mod blocker;
 mod bounds;
 mod catalog;
 mod closed;
@@ -15,6 +16,7 @@ mod drive;
 mod error;
 mod event;
 mod gate;
+mod glance;
 mod hold;
 mod instance;
 mod job;
@@ -28,14 +30,17 @@ mod service;
 mod session;
 mod settings;
 mod state;
+mod statement;
 mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod watch;
 
 pub use acknowledge::Acknowledged;
+pub use blocker::{Blocker, BlockerKind};
 pub use connect::{IntoSource, Source};
 pub use database::DatabaseError;
-pub use error::{Blocker, Error, Problem};
+pub use error::{Error, Problem};
 pub use event::Event;
 pub use instance::Instance;
 pub use migrator::Migrator;

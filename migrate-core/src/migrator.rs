@@ -11,11 +11,12 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::instance::{Instance, Knowledge};
 use crate::leader::{Claimant, Lead, begin_term, lead};
+use crate::lock::Standbys;
 use crate::report::{InstanceReport, Report};
-use crate::session::{Decision, with_session, with_settings};
+use crate::session::{Decision, reading, with_session};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
-use crate::{acknowledge, baseline, drive, gate, hold, retreat, state};
+use crate::{acknowledge, baseline, drive, gate, glance, hold, retreat, state};
 
 /// Runs the plans of a program against a database.
 ///
@@ -25,13 +26,18 @@ pub struct Migrator {
     migrations: &'static Migrations,
     settings: Settings,
     observer: Option<Observer>,
+    watcher: Option<Opener>,
     decision: Decision,
     instance: Instance,
     stopping: AtomicBool,
+    standbys: Standbys,
 }
 
 /// Who is told what happens.
 type Observer = Box<dyn Fn(&Event<'_>) + Send + Sync>;
+
+/// How another connection to the database is opened.
+type Opener = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
 
 impl Migrator {
     /// A runner with the default settings.
@@ -40,9 +46,11 @@ impl Migrator {
             migrations,
             settings: Settings::default(),
             observer: None,
+            watcher: None,
             decision: Decision::default(),
             instance: Instance::default(),
             stopping: AtomicBool::new(false),
+            standbys: Standbys::default(),
         }
     }
 
@@ -75,6 +83,16 @@ impl Migrator {
         self
     }
 
+    /// Gives the runner a way to a second connection. With it, the steps that wait without a time limit, outside of any
+    /// transaction, are watched while they run, and [`Event::StatementBlocked`] tells who blocks them; without it
+    /// nobody can see that. The connection is opened for each such step and closed after it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn watcher(mut self, open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Migrator {
+        self.watcher = Some(Box::new(open));
+        self
+    }
+
     /// Says who decides what this runner is asked to do, for the history.
     #[must_use]
     pub fn decided_by(mut self, who: impl Into<String>) -> Migrator {
@@ -89,7 +107,8 @@ impl Migrator {
         self
     }
 
-    /// Carries each plan as far as its stage and its data allow.
+    /// Carries each plan as far as its stage and its data allow. Where there is nothing to do, that is one query and no
+    /// lock.
     ///
     /// Where another session is migrating it is waited for, [`Settings::leader_wait`] at most; after that
     /// the report says who it is, and nothing was done.
@@ -99,6 +118,10 @@ impl Migrator {
     /// A database that is not as a plan declares it, an edited plan, a missing right, a broken
     /// connection: see [`Error`]. A gate that is closed is no error; the [`Report`] has its evidence.
     pub fn run(&self, client: &mut Client) -> Result<Report, Error> {
+        if let Some(report) = glance::nothing_to_do(self, client)? {
+            return Ok(report);
+        }
+        self.standbys.forget();
         with_session(client, &self.decision, |client| {
             let led = lead(client, self.settings.leader_wait, |client| self.drive(client, None))?;
             Ok(match led {
@@ -230,10 +253,10 @@ impl Migrator {
     ///
     /// A broken connection, or a role that may not read the state.
     pub fn instances(&self, client: &mut Client) -> Result<Vec<InstanceReport>, Error> {
-        with_settings(
+        reading(
             client,
-            |client| {
-                if state::exists(client)? { gate::instances::all(client) } else { Ok(Vec::new()) }
+            |transaction| {
+                if state::exists(transaction)? { gate::instances::all(transaction) } else { Ok(Vec::new()) }
             },
         )
     }
@@ -254,7 +277,7 @@ impl Migrator {
     ///
     /// A broken connection, or a role that may not read the state.
     pub fn status(&self, client: &mut Client) -> Result<Report, Error> {
-        with_settings(client, |client| drive::status(self, client))
+        reading(client, |transaction| drive::status(self, transaction))
     }
 
     /// What happened in this database, to one plan or to all: the newest `limit` entries, newest first. Empty where
@@ -264,12 +287,9 @@ impl Migrator {
     ///
     /// A broken connection, or a role that may not read the state.
     pub fn history(&self, client: &mut Client, plan: Option<&str>, limit: u32) -> Result<Vec<HistoryEntry>, Error> {
-        with_settings(
-            client,
-            |client| {
-                if state::exists(client)? { state::history(client, plan, limit) } else { Ok(Vec::new()) }
-            },
-        )
+        reading(client, |transaction| {
+            if state::exists(transaction)? { state::history(transaction, plan, limit) } else { Ok(Vec::new()) }
+        })
     }
 
     /// Carries plans forward, in a term of its own.
@@ -280,6 +300,7 @@ impl Migrator {
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
+        self.standbys.forget();
         with_session(client, &self.decision, |client| match lead(client, self.settings.leader_wait, work)? {
             Lead::Done(value) => Ok(value),
             Lead::Other(leader) => Err(Error::Busy { leader }),
@@ -288,6 +309,19 @@ impl Migrator {
 
     pub(crate) fn plans(&self) -> &'static [&'static Plan] {
         self.migrations.plans()
+    }
+
+    /// Gives it a connection to watch with, where the user has given none.
+    pub(crate) fn watcher_unless_set(
+        mut self,
+        open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static,
+    ) -> Migrator {
+        self.watcher.get_or_insert_with(|| Box::new(open));
+        self
+    }
+
+    pub(crate) fn opener(&self) -> Option<&dyn Fn() -> Result<Client, Error>> {
+        self.watcher.as_ref().map(|open| open as &dyn Fn() -> Result<Client, Error>)
     }
 
     pub(crate) fn limits(&self) -> &Settings {
@@ -318,6 +352,10 @@ impl Migrator {
     /// Between two batches, or two tries: whether to go on.
     pub(crate) fn require_running(&self) -> Result<(), Error> {
         if self.is_stopping() { Err(Error::Stopped) } else { Ok(()) }
+    }
+
+    pub(crate) fn standbys(&self) -> &Standbys {
+        &self.standbys
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {

@@ -8,8 +8,8 @@ use migrate_plan::{Phase, Side};
 
 pub use crate::closed::{Closed, Evidence, FailedRow};
 
+use crate::blocker::Blocker;
 use crate::closed::listed;
-use crate::error::Blocker;
 
 /// What came of a run, plan by plan.
 #[derive(Clone, Debug, Default)]

@@ -1,8 +1,11 @@
 //! The session that the runner works in: what it needs set, and what it gives back.
 
-use postgres::{Client, SimpleQueryMessage};
+use postgres::error::SqlState;
+use postgres::types::{ToSql, Type};
+use postgres::{Client, GenericClient, IsolationLevel, SimpleQueryMessage, Transaction};
 
-use crate::database::Doing;
+use crate::connect::{closed, explained, refused};
+use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 
 /// The oldest `server_version_num` supported: PostgreSQL 14 brought TID range scans, SQL-body functions
@@ -27,6 +30,9 @@ const WHILE_RUNNING: [(&str, &str); 13] = [
     ("client_min_messages", "warning"),
 ];
 
+/// The setting that says which process the session was set up in.
+const OWN: &str = "migrate.session";
+
 /// Who has what is done in a session done, and why. The history takes it from the session's settings, so that every
 /// entry has it, whatever writes it.
 #[derive(Debug, Default)]
@@ -47,46 +53,29 @@ impl Decision {
 }
 
 /// Runs `work` on a primary, in a session set up for it, and gives the session back as it was.
+///
+/// One connection alone cannot prove that it is a session of its own: a pooler with nothing else to do serves it by the
+/// same process each time. So every message on the way looks, and what is set is set only where it was read.
 pub(crate) fn with_session<T>(
     client: &mut Client,
     decision: &Decision,
     work: impl FnOnce(&mut Client) -> Result<T, Error>,
 ) -> Result<T, Error> {
-    require_no_transaction(client)?;
-    with_settings(client, |client| {
-        require_usable(client)?;
-        if !decision.is_said() {
-            return work(client);
-        }
-        set(client, &decision.settings())?;
-        let outcome = work(client);
-        let ended = set(client, &Decision::default().settings());
-        let value = outcome?;
-        ended?;
-        Ok(value)
-    })
-}
-
-/// Runs `work`, which only reads, in a session set up for it, and gives the session back as it was.
-pub(crate) fn with_settings<T>(
-    client: &mut Client,
-    work: impl FnOnce(&mut Client) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let before = WHILE_RUNNING.map(|(name, _)| name);
-    let names: Vec<&str> = before.to_vec();
-    let saved: Vec<(String, String)> = client
-        .query(
-            "SELECT name, pg_catalog.current_setting(name) FROM pg_catalog.unnest($1::pg_catalog.text[]) AS name",
-            &[&names],
-        )
-        .doing("reading the session's settings")?
-        .into_iter()
-        .map(|row| (row.get(0), row.get(1)))
-        .collect();
-    let running = WHILE_RUNNING.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    set(client, &running)?;
-    let outcome = work(client);
-    match (outcome, set(client, &saved)) {
+    let process = require_no_transaction(client)?;
+    let found = Found::of(client)?;
+    found.require_usable(process)?;
+    let mut running: Vec<(String, String)> =
+        WHILE_RUNNING.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let mut before = found.settings;
+    running.push((OWN.to_owned(), process.to_string()));
+    before.push((OWN.to_owned(), String::new()));
+    if decision.is_said() {
+        running.extend(decision.settings());
+        before.extend(Decision::default().settings());
+    }
+    begin(client, process, &running)?;
+    let outcome = work(client).map_err(by_pooler);
+    match (outcome, set(client, process, &before)) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error),
         // The first error says more than that the session could not be given back.
@@ -94,42 +83,168 @@ pub(crate) fn with_settings<T>(
     }
 }
 
-fn set(client: &mut Client, settings: &[(String, String)]) -> Result<(), Error> {
+/// Runs `work`, which only reads, in one transaction whose settings end with it: through a pooler too, nobody else sees
+/// them. What it asks must not be prepared under a name, which a pooler may not know in the next message.
+pub(crate) fn reading<T>(
+    client: &mut Client,
+    work: impl FnOnce(&mut Transaction<'_>) -> Result<T, Error>,
+) -> Result<T, Error> {
+    require_no_transaction(client)?;
+    let doing = "setting up a transaction to read in";
+    let begun = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(true).start();
+    let mut transaction = start(begun, doing)?;
+    let (names, values): (Vec<&str>, Vec<&str>) = WHILE_RUNNING.into_iter().unzip();
+    let sql = format!("SELECT pg_catalog.set_config(name, value, true) {SETTINGS}");
+    transaction.query_typed(&sql, &[(&names, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY)]).doing(doing)?;
+    let value = work(&mut transaction)?;
+    transaction.commit().doing("ending a transaction to read in")?;
+    Ok(value)
+}
+
+/// Refuses to go on where the session is not the one that was set up: a pooler has changed it.
+pub(crate) fn require_kept(client: &mut Client) -> Result<(), Error> {
+    let sql = format!(
+        "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('{OWN}', true) \
+         IS NOT DISTINCT FROM pg_catalog.pg_backend_pid()::pg_catalog.text"
+    );
+    let row = client.query_typed_one(&sql, &[]).doing("looking for the session's settings")?;
+    let process: i32 = row.get(0);
+    if row.get(1) { Ok(()) } else { Err(refused(format!("process {process} serves it now, and has not its settings"))) }
+}
+
+/// Sets a session up, in a transaction: not every pooler allows one.
+fn begin(client: &mut Client, process: i32, settings: &[(String, String)]) -> Result<(), Error> {
+    let doing = "setting up the session";
+    let mut transaction = start(client.transaction(), doing)?;
+    require_own_names(&mut transaction)?;
+    set(&mut transaction, process, settings)?;
+    transaction.commit().map_err(|error| broken(doing, error))
+}
+
+/// A pooler that follows statements from one session to another names them anew. In a transaction, so that one that
+/// does not follow them is left without this one.
+fn require_own_names(transaction: &mut Transaction<'_>) -> Result<(), Error> {
+    let doing = "looking for a pooler";
+    let sql = "SELECT name FROM pg_catalog.pg_prepared_statements \
+               WHERE statement OPERATOR(pg_catalog.=) $1::pg_catalog.text";
+    let rows = transaction.query(sql, &[&sql]).map_err(|error| broken(doing, error))?;
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    match names.first().filter(|_| !names.iter().any(|name| is_the_drivers(name))) {
+        Some(name) => Err(refused(format!("what it prepares is prepared as \"{name}\""))),
+        None => Ok(()),
+    }
+}
+
+/// The rows of two arrays of parameters.
+const SETTINGS: &str = "FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) AS setting(name, value)";
+
+/// Sets what is given, if `process` still serves the connection: elsewhere it would be somebody else's session.
+fn set(client: &mut impl GenericClient, process: i32, settings: &[(String, String)]) -> Result<(), Error> {
     let (names, values): (Vec<&str>, Vec<&str>) =
         settings.iter().map(|(name, value)| (name.as_str(), value.as_str())).unzip();
-    client
-        .query(
-            "SELECT pg_catalog.set_config(name, value, false) \
-             FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])) \
-             AS setting(name, value)",
-            &[&names, &values],
-        )
-        .doing("setting up the session")?;
-    Ok(())
+    let sql = format!(
+        "SELECT pg_catalog.set_config(name, value, false) {SETTINGS} \
+         WHERE pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) $3"
+    );
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(&names, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&process, Type::INT4)];
+    let rows = client.query_typed(&sql, &parameters).map_err(|error| broken("setting up the session", error))?;
+    if rows.len() == settings.len() { Ok(()) } else { Err(changed(process)) }
 }
 
-/// The caller's transaction would be committed by the first of ours, or ours be undone with it.
-fn require_no_transaction(client: &mut Client) -> Result<(), Error> {
+/// What a session is before the runner changes it.
+struct Found {
+    settings: Vec<(String, String)>,
+    process: i32,
+    version: i32,
+    is_standby: bool,
+}
+
+impl Found {
+    fn of(client: &mut Client) -> Result<Found, Error> {
+        let names = WHILE_RUNNING.map(|(name, _)| name);
+        let sql = "SELECT ARRAY (SELECT pg_catalog.current_setting(name) \
+                                 FROM pg_catalog.unnest($1) WITH ORDINALITY AS setting(name, place) ORDER BY place), \
+                          pg_catalog.pg_backend_pid(), pg_catalog.current_setting('server_version_num')::pg_catalog.int4, \
+                          pg_catalog.pg_is_in_recovery()";
+        let parameters: [(&(dyn ToSql + Sync), Type); 1] = [(&names.as_slice(), Type::TEXT_ARRAY)];
+        let row = client.query_typed_one(sql, &parameters).doing("reading the session's settings")?;
+        let values: Vec<String> = row.get(0);
+        Ok(Found {
+            settings: names.iter().map(|name| (*name).to_owned()).zip(values).collect(),
+            process: row.get(1),
+            version: row.get(2),
+            is_standby: row.get(3),
+        })
+    }
+
+    /// Refuses a session that no migration can run in.
+    fn require_usable(&self, process: i32) -> Result<(), Error> {
+        if self.process != process {
+            return Err(changed(process));
+        }
+        if self.version < OLDEST {
+            return Err(Error::ServerTooOld { found: self.version });
+        }
+        if self.is_standby {
+            return Err(Error::ReadOnly { reason: "it is a standby".to_owned() });
+        }
+        Ok(())
+    }
+}
+
+/// Whether the driver gives a statement such a name: `s` and a number.
+fn is_the_drivers(name: &str) -> bool {
+    name.strip_prefix('s').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+fn changed(process: i32) -> Error {
+    refused(format!("it was served by process {process}, and then by another"))
+}
+
+/// The pooler that an error of the work comes of, or the error.
+fn by_pooler(error: Error) -> Error {
+    let evidence = match &error {
+        Error::Database(error) => explained(error.driver()),
+        _ => None,
+    };
+    evidence.map_or(error, refused)
+}
+
+/// A transaction that was begun. A pooler of statements allows none, and ends the connection that asks for one.
+fn start<'a>(begun: Result<Transaction<'a>, postgres::Error>, doing: &str) -> Result<Transaction<'a>, Error> {
+    begun.map_err(|error| match closed(&error) {
+        true => refused("it was closed because a transaction began"),
+        false => broken(doing, error),
+    })
+}
+
+/// An error, or the pooler that it comes of.
+fn broken(doing: &str, error: postgres::Error) -> Error {
+    match explained(&error) {
+        Some(evidence) => refused(evidence),
+        None => DatabaseError::new(doing, error).into(),
+    }
+}
+
+/// The caller's transaction would be committed by the first of ours, or ours be undone with it. Answers the process that
+/// serves the connection.
+fn require_no_transaction(client: &mut Client) -> Result<i32, Error> {
+    let doing = "looking for an open transaction";
     // A statement of its own in the simple protocol begins its transaction at its own start.
-    let alone = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp()";
-    let messages = client.simple_query(alone).doing("looking for an open transaction")?;
-    let is_alone = messages.iter().any(|message| match message {
-        SimpleQueryMessage::Row(row) => row.get(0) == Some("t"),
-        _ => false,
+    let alone = "SELECT pg_catalog.now() OPERATOR(pg_catalog.=) pg_catalog.statement_timestamp(), \
+                 pg_catalog.pg_backend_pid()";
+    let messages = match client.simple_query(alone) {
+        // The look for something to do has failed in it, as everything does in a database without a state.
+        Err(error) if error.code() == Some(&SqlState::IN_FAILED_SQL_TRANSACTION) => return Err(Error::InTransaction),
+        answer => answer.doing(doing)?,
+    };
+    let row = messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => Some(row),
+        _ => None,
     });
-    if is_alone { Ok(()) } else { Err(Error::InTransaction) }
-}
-
-fn require_usable(client: &mut Client) -> Result<(), Error> {
-    let row = client
-        .query_one("SELECT pg_catalog.current_setting('server_version_num')::int, pg_catalog.pg_is_in_recovery()", &[])
-        .doing("asking for the server's version")?;
-    let found: i32 = row.get(0);
-    if found < OLDEST {
-        return Err(Error::ServerTooOld { found });
+    match row.map(|row| (row.get(0), row.get(1).and_then(|process| process.parse().ok()))) {
+        Some((Some("t"), Some(process))) => Ok(process),
+        _ => Err(Error::InTransaction),
     }
-    if row.get(1) {
-        return Err(Error::ReadOnly { reason: "it is a standby".to_owned() });
-    }
-    Ok(())
 }

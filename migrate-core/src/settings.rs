@@ -1,20 +1,29 @@
 //! What can be set, and why it is set as it is.
 
+use std::fmt;
 use std::time::Duration;
 
 /// Settings of a [`Migrator`](crate::Migrator). The defaults come from measurements on PostgreSQL 15;
 /// each says from which.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Settings {
     /// How long the new side must have been in use before the old columns are retired, and the retired
     /// columns untouched before they are dropped. Default: 1 hour.
     pub soak: Duration,
-    /// How long a lock is tried for before a step gives up. Default: 30 minutes.
+    /// How long a lock is tried for before a step gives up: behind old transactions, a vacuum that must not be
+    /// cancelled, queries on a standby. Default: 30 minutes.
     pub lock_deadline: Duration,
     /// The longest time for which an application's statement may wait behind a lock request of ours.
     /// Default: 100 ms; with `lock_timeout` at 100 ms the worst latency seen was 108 ms, with 500 ms 507.
     pub stall_budget: Duration,
+    /// Connection strings of the hot standbys, each to the database that is migrated. An `ACCESS EXCLUSIVE`
+    /// lock is replayed on a standby, where it waits for the queries on the table, stops the replay of
+    /// everything, and cancels them in the end. So a standby named here is looked at before, and its transactions
+    /// older than the stall budget are waited for. One that cannot be asked is reported and not waited for: it
+    /// may be gone for good, and a plan must not hang on it. Leave out a standby whose queries may be
+    /// cancelled. Default: none.
+    pub replicas: Vec<String>,
     /// How long a batch should last. Default: 50 ms; batches of seconds stall writers and are no faster.
     pub batch_target: Duration,
     /// How long another runner at work is waited for. Default: 30 s.
@@ -35,6 +44,8 @@ pub struct Settings {
     pub grace: Duration,
     /// How often something that is waited for is looked at: a gate, the leader's seat. Default: 1 s.
     pub poll: Duration,
+    /// Whether a [`Service`](crate::Service) may do steps itself, or leaves them to other instances. Default: true.
+    pub may_lead: bool,
     /// After this long without a beat another instance takes the lead. Default: 10 s; the leader beats every [`poll`](Self::poll).
     pub leader_lease: Duration,
 }
@@ -45,6 +56,7 @@ impl Default for Settings {
             soak: Duration::from_secs(3600),
             lock_deadline: Duration::from_secs(1800),
             stall_budget: Duration::from_millis(100),
+            replicas: Vec::new(),
             batch_target: Duration::from_millis(50),
             leader_wait: Duration::from_secs(30),
             row_wait: Duration::from_secs(60),
@@ -54,7 +66,24 @@ impl Default for Settings {
             lease: Duration::from_secs(30),
             grace: Duration::from_secs(60),
             poll: Duration::from_secs(1),
+            may_lead: true,
             leader_lease: Duration::from_secs(10),
         }
+    }
+}
+
+/// Leaves out the connection strings, which may hold passwords.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("soak", &self.soak)
+            .field("lock_deadline", &self.lock_deadline)
+            .field("stall_budget", &self.stall_budget)
+            .field("replicas", &self.replicas.len())
+            .field("batch_target", &self.batch_target)
+            .field("leader_wait", &self.leader_wait)
+            .field("row_wait", &self.row_wait)
+            .field("failed_rows", &self.failed_rows)
+            .finish()
     }
 }

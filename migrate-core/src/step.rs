@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
-use postgres::{Client, GenericClient};
+use postgres::{Client, GenericClient, Transaction};
 
 use crate::compose::Becomes;
 use crate::database::Doing;
@@ -15,7 +15,7 @@ use crate::lock::LockRequest;
 use crate::migrator::Migrator;
 use crate::report::Closed;
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, StepState, TableRow};
-use crate::{catalog, compose, gate};
+use crate::{catalog, compose, gate, statement};
 
 /// Does a step; what is returned keeps it from being done.
 pub(crate) fn perform(
@@ -41,7 +41,7 @@ pub(crate) fn perform(
             Vec::new()
         }
         Work::Statement(sql) => {
-            statement(migrator, client, plan, step, sql)?;
+            statement::perform(migrator, client, plan, step, sql)?;
             Vec::new()
         }
         Work::Authority(side) => {
@@ -107,29 +107,37 @@ struct LockedStep<'a> {
 impl LockedStep<'_> {
     fn transaction(&self, client: &mut Client, table: &TableRow, work: &Work) -> Result<(), Error> {
         let Work::Transaction { lock, sync, statements, .. } = work else { return Ok(()) };
+        let begun = Instant::now();
         let own = statements.iter().map(ToString::to_string);
         let composed = compose::statements(client, self.plan, table, *sync)?;
         let all: Vec<String> = match sync {
             SyncChange::Remove => composed.into_iter().chain(own).collect(),
             _ => own.chain(composed).collect(),
         };
+        let (beside, under): (Vec<String>, Vec<String>) = all.into_iter().partition(|sql| is_beside_the_table(sql));
+        let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
         let conflicts = i64::try_from(gate::conflicts(client, self.plan)?).unwrap_or(i64::MAX);
         let sql = table.sql();
-        let notify = |event: &Event<'_>| self.migrator.notify(event);
-        let request = LockRequest { table: &sql, mode: *lock, settings: self.migrator.limits(), notify: &notify };
-        request.transaction(client, |transaction| {
-            for statement in &all {
-                transaction.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
-            }
+        let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
+        let prepare = |transaction: &mut Transaction<'_>| {
+            self.execute(transaction, &beside)?;
             self.set_shape(transaction, table, *sync, conflicts)?;
-            state::mark(transaction, self.plan.id, self.step.number, self.to)?;
-            state::record(
-                transaction,
-                &Entry { plan: &self.plan.name, event: self.event, step: Some(&self.step.name), statements: &all },
-            )?;
+            state::mark(transaction, self.plan.id, self.step.number, self.to)
+        };
+        request.transaction(client, prepare, |transaction, cost| {
+            self.execute(transaction, &under)?;
+            let entry = Entry::step(&self.plan.name, self.event, self.step, begun, &all);
+            state::record(transaction, &Entry { lock: Some(cost), ..entry })?;
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
             Ok(())
         })
+    }
+
+    fn execute(&self, client: &mut impl GenericClient, statements: &[String]) -> Result<(), Error> {
+        for statement in statements {
+            client.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
+        }
+        Ok(())
     }
 
     /// What of the plan stands on the table now, and when that came to be.
@@ -178,31 +186,6 @@ impl LockedStep<'_> {
     }
 }
 
-/// A statement outside any transaction: journaled before, looked for after, and safe to run again.
-fn statement(
-    migrator: &Migrator,
-    client: &mut Client,
-    plan: &PlanRow,
-    step: &JournalStep,
-    sql: &str,
-) -> Result<(), Error> {
-    state::mark(client, plan.id, step.number, StepState::Running)?;
-    // An earlier try may have ended after its work and before the journal.
-    if !probe(client, step)? {
-        migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
-        client.batch_execute(sql).running(&format!("step `{}`", step.name), sql)?;
-        if !probe(client, step)? {
-            return Err(Error::Drift { plan: plan.name.clone(), step: step.name.clone() });
-        }
-    }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    let entry = Entry { plan: &plan.name, event: "done", step: Some(&step.name), statements: &[sql.to_owned()] };
-    state::record(&mut transaction, &entry)?;
-    transaction.commit().doing("writing the journal")?;
-    Ok(())
-}
-
 /// Gives one side the authority: function bodies only, no table is locked.
 fn authority(
     migrator: &Migrator,
@@ -213,6 +196,7 @@ fn authority(
     side: Side,
     to: StepState,
 ) -> Result<(), Error> {
+    let begun = Instant::now();
     if side == Side::New {
         // A little too early: what comes in between counts as made after the switch.
         gate::statements::begin(client, plan)?;
@@ -233,13 +217,17 @@ fn authority(
         .doing("writing a plan's state")?;
     state::mark(&mut transaction, plan.id, step.number, to)?;
     let event = if to == StepState::Done { "done" } else { "undone" };
-    state::record(
-        &mut transaction,
-        &Entry { plan: &plan.name, event, step: Some(&step.name), statements: &statements },
-    )?;
+    state::record(&mut transaction, &Entry::step(&plan.name, event, step, begun, &statements))?;
     migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
     transaction.commit().doing("switching sides")?;
     Ok(())
+}
+
+/// Whether a statement of ours makes or replaces what no table knows yet: it needs no lock on the one at hand.
+fn is_beside_the_table(statement: &str) -> bool {
+    let kinds = ["CREATE FUNCTION ", "CREATE OR REPLACE FUNCTION ", "CREATE SEQUENCE ", "SELECT pg_catalog.nextval("];
+    let grants = ["GRANT EXECUTE ON FUNCTION ", "GRANT USAGE ON SEQUENCE "];
+    kinds.iter().chain(&grants).any(|kind| statement.starts_with(kind))
 }
 
 /// Looks that the sync triggers of a plan are on all of its tables, on for every session and last to fire;
@@ -265,36 +253,38 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
     let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
-    let notify = |event: &Event<'_>| migrator.notify(event);
-    let request =
-        LockRequest { table: &sql, mode: LockMode::AccessExclusive, settings: migrator.limits(), notify: &notify };
-    request.transaction(client, |transaction| {
-        for statement in &statements {
-            transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
-        }
-        // After the switch the new side holds what counts, and is compared again; a retired column is not.
-        let again: &[&str] = match (plan.side, table.shape) {
-            (Side::Old, _) => &["backfill", "verify"],
-            (Side::New, Shape::Live | Shape::Strict) => &["verify"],
-            (Side::New, _) => &[],
-        };
-        transaction
-            .execute(
-                "DELETE FROM migrate.cursor c USING migrate.step s \
+    let request = LockRequest { migrator, table: &sql, mode: LockMode::AccessExclusive };
+    request.transaction(
+        client,
+        |_| Ok(()),
+        |transaction, cost| {
+            for statement in &statements {
+                transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
+            }
+            // After the switch the new side holds what counts, and is compared again; a retired column is not.
+            let again: &[&str] = match (plan.side, table.shape) {
+                (Side::Old, _) => &["backfill", "verify"],
+                (Side::New, Shape::Live | Shape::Strict) => &["verify"],
+                (Side::New, _) => &[],
+            };
+            transaction
+                .execute(
+                    "DELETE FROM migrate.cursor c USING migrate.step s \
                  WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step AND s.work[1] = ANY ($2)",
-                &[&plan.id, &again],
+                    &[&plan.id, &again],
+                )
+                .doing("beginning the jobs again")?;
+            transaction
+                .execute(
+                    "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
+                    &[&plan.id, &again],
+                )
+                .doing("beginning the jobs again")?;
+            state::record(
+                transaction,
+                &Entry { statements: &statements, lock: Some(cost), ..Entry::of(&plan.name, "sync mended") },
             )
-            .doing("beginning the jobs again")?;
-        transaction
-            .execute(
-                "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
-                &[&plan.id, &again],
-            )
-            .doing("beginning the jobs again")?;
-        state::record(
-            transaction,
-            &Entry { plan: &plan.name, event: "sync mended", step: None, statements: &statements },
-        )
-    })?;
+        },
+    )?;
     Ok(())
 }

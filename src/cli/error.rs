@@ -34,23 +34,6 @@ pub enum Error {
     },
     /// No database is named.
     NoDatabase,
-    /// The connection string is not one.
-    Url {
-        /// What is wrong with it, without any part of it that may be a secret.
-        why: String,
-    },
-    /// The connection string asks for what needs TLS.
-    Tls {
-        /// What it asks for.
-        asked: String,
-    },
-    /// The server did not let us in.
-    Connect {
-        /// Database, host, port and user.
-        target: String,
-        /// What it says.
-        source: postgres::Error,
-    },
     /// The program has no such plan.
     UnknownPlan {
         /// The plan asked for.
@@ -142,21 +125,6 @@ impl fmt::Display for Error {
             }
             Error::File { file, action, source } => write!(f, "cannot {action} {}: {source}", file.display()),
             Error::NoDatabase => f.write_str("no database is named\nhelp: set DATABASE_URL, or give `--database-url`"),
-            Error::Url { why } => {
-                write!(
-                    f,
-                    "the database's address cannot be read: {why}\nhelp: postgres://user:password@host:5432/database"
-                )
-            }
-            Error::Tls { asked } => write!(
-                f,
-                "the database's address has {asked}, and TLS is not built in yet\n\
-                 help: use `sslmode=disable` through a tunnel or a local socket"
-            ),
-            Error::Connect { target, source } => {
-                write!(f, "cannot connect to {target}: ")?;
-                said(f, source)
-            }
             Error::UnknownPlan { plan, known } => {
                 write!(f, "this program has no plan `{plan}`\nhelp: its plans are {}", known.join(", "))
             }
@@ -183,15 +151,9 @@ impl std::error::Error for Error {
         match self {
             Error::File { source, .. } | Error::Output(source) => Some(source),
             Error::Damaged { damage, .. } => Some(damage),
-            Error::Connect { source, .. } => Some(source),
             Error::Run(error) => Some(error),
             Error::Usage(usage) => Some(usage),
-            Error::Refused(_)
-            | Error::NoDatabase
-            | Error::Url { .. }
-            | Error::Tls { .. }
-            | Error::UnknownPlan { .. }
-            | Error::Unconfirmed { .. } => None,
+            Error::Refused(_) | Error::NoDatabase | Error::UnknownPlan { .. } | Error::Unconfirmed { .. } => None,
         }
     }
 }
@@ -210,18 +172,4 @@ fn without_credentials(text: &str) -> String {
         shown.push_str(rest);
     }
     shown
-}
-
-/// The server's message, or every cause where it did not answer.
-fn said(f: &mut fmt::Formatter<'_>, error: &postgres::Error) -> fmt::Result {
-    if let Some(error) = error.as_db_error() {
-        return write!(f, "{} {}", error.code().code(), error.message());
-    }
-    write!(f, "{error}")?;
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        write!(f, ": {inner}")?;
-        cause = inner.source();
-    }
-    Ok(())
 }

@@ -24,7 +24,7 @@ pub(super) struct Hold {
 impl Hold {
     pub(super) fn run(self, context: &mut Context<'_>) -> Result<Answer, Error> {
         let name = self.plan;
-        let mut client = self.database.connect()?;
+        let mut client = self.database.connect_direct()?;
         let at = self.decision.sign(context.migrator()).hold(&mut client, &name)?;
         let place = at.map_or_else(|| "before its first step".to_owned(), |phase| format!("at {phase}"));
         let sentence = format!("{name}: held {place} until it is released");

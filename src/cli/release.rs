@@ -23,7 +23,7 @@ pub(super) struct Release {
 impl Release {
     pub(super) fn run(self, context: &mut Context<'_>) -> Result<Answer, Error> {
         let name = self.plan;
-        let mut client = self.database.connect()?;
+        let mut client = self.database.connect_direct()?;
         self.decision.sign(context.migrator()).release(&mut client, &name)?;
         context.say(&format!("{name}: released"), &json!({ "plan": name, "held": false }))?;
         Ok(Answer::Yes)

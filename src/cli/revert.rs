@@ -36,7 +36,7 @@ pub(super) struct Revert {
 impl Revert {
     pub(super) fn run(self, context: &mut Context<'_>) -> Result<Answer, Error> {
         let name = self.plan;
-        let mut client = self.database.connect()?;
+        let mut client = self.database.connect_direct()?;
         let migrator = self.decision.sign(context.migrator());
         let sentence = match self.to {
             Some(phase) => {

@@ -40,7 +40,7 @@ impl Up {
             Some((name, to)) => Some((context.plan(&name)?, to)),
             None => None,
         };
-        let mut client = self.database.connect()?;
+        let mut client = self.database.connect_direct()?;
         let mut migrator = self.decision.sign(context.migrator());
         if let Some(soak) = self.soak {
             migrator = migrator.soak(Duration::from_secs(soak));

@@ -19,6 +19,13 @@ pub fn value(client: &mut Client, sql: &str) -> String {
     rows(client, sql).into_iter().next().unwrap_or_else(|| panic!("{sql}: no row"))
 }
 
+/// How many functions of plans are in the library's schema.
+pub fn functions(client: &mut Client) -> i64 {
+    let sql = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'migrate'::regnamespace \
+               AND obj_description(oid, 'pg_proc') IS DISTINCT FROM 'state'";
+    client.query_one(sql, &[]).expect("a count").get(0)
+}
+
 /// Runs statements, which must pass.
 pub fn run(client: &mut Client, sql: &str) {
     client.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
@@ -75,4 +82,6 @@ SELECT format('policy %I on %s: %s / %s', polname, c.oid::regclass, pg_get_expr(
 UNION ALL
 SELECT 'function ' || pg_get_functiondef(f.oid) || format(' rights %s', proacl)
   FROM namespace n JOIN pg_proc f ON f.pronamespace = n.oid WHERE prokind IN ('f', 'p')
+   -- Those of the state itself come and stay with it.
+   AND NOT (nspname = 'migrate' AND coalesce(obj_description(f.oid, 'pg_proc'), '') = 'state')
 ORDER BY 1"#;

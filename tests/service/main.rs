@@ -4,6 +4,16 @@
 
 #![allow(unreachable_pub, missing_docs)]
 
+mod agent;
 mod builds;
+mod failover;
+mod failures;
+mod faults;
+mod fleets;
 mod gates;
+mod leads;
+mod proxy;
+mod schedules;
 mod starts;
+mod traffic;
+mod versions;

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use migrate::{Error, Migrator, Phase, Position, Side};
 
 use crate::builds::{Build, till};
+use crate::leads::until;
 
 const LONG: Duration = Duration::from_secs(20);
+const NO_SESSION: &str = "SELECT count(*) = 0 FROM pg_stat_activity \
+                          WHERE datname = current_database() AND application_name LIKE 'shop%'";
 
 #[test]
 fn a_service_starts_carries_its_plan_to_its_stage_and_stops() {
@@ -27,11 +30,7 @@ fn a_service_starts_carries_its_plan_to_its_stage_and_stops() {
     service.stop();
     let state: String = client.query_one("SELECT state FROM migrate.instance", &[]).expect("an instance").get(0);
     assert_eq!(state, "stopped");
-    let sessions: i64 = client
-        .query_one("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shop@%'", &[])
-        .expect("sessions")
-        .get(0);
-    assert_eq!(sessions, 0, "no session is left behind");
+    until(&mut client, "no session is left", NO_SESSION);
 }
 
 #[test]
@@ -122,18 +121,7 @@ fn a_start_that_is_dropped_half_way_stops_what_it_has_begun() {
         let mut context = Context::from_waker(Waker::noop());
         assert!(matches!(starting.as_mut().poll(&mut context), Poll::Pending));
     }
-    let begun = Instant::now();
-    loop {
-        let left: i64 = blocker
-            .query_one("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'shop%'", &[])
-            .expect("sessions")
-            .get(0);
-        if left == 0 {
-            break;
-        }
-        assert!(begun.elapsed() < LONG, "sessions are left");
-        std::thread::yield_now();
-    }
+    until(&mut database.connect().expect("a connection"), "no session is left", NO_SESSION);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Functions whose text names an old column. A text is not parsed before it is run, so that PostgreSQL's catalog of
 //! dependencies does not know what it uses.
 
-use postgres::Client;
+use postgres::GenericClient;
+use postgres::types::Type;
 
 use super::words::{Words, mentions};
 use crate::catalog;
@@ -11,7 +12,7 @@ use crate::error::Error;
 use crate::state::{PlanRow, Shape, tables};
 
 /// The functions that name an old column of a plan together with its table, or are called by a trigger of the table.
-pub(super) fn naming(client: &mut Client, plan: &PlanRow) -> Result<Vec<Evidence>, Error> {
+pub(super) fn naming(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Vec<Evidence>, Error> {
     let mut found: Vec<Evidence> = Vec::new();
     for table in tables(client, plan.id)?.iter().filter(|table| table.shape != Shape::Absent) {
         let members = catalog::members(client, &table.sql())?;

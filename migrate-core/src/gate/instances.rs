@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use postgres::GenericClient;
+use postgres::types::Type;
 
 use crate::database::Doing;
 use crate::error::Error;
@@ -65,7 +66,9 @@ fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Resul
                             WHERE s.plan = $2) k ON true \
          WHERE {condition} ORDER BY e.id"
     );
-    let rows = client.query(&sql, &[&NAMESPACE, &plan]).doing("listing the live instances")?;
+    let rows = client
+        .query_typed(&sql, &[(&NAMESPACE, Type::INT4), (&plan, Type::TEXT)])
+        .doing("listing the live instances")?;
     Ok(rows
         .into_iter()
         .map(|row| InstanceReport {

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use migrate_plan::ident::{self, own};
 use migrate_plan::{Phase, Plan, Side, SyncChange, Work};
-use postgres::Client;
 use postgres::error::SqlState;
+use postgres::types::Type;
+use postgres::{Client, GenericClient};
 
 use crate::acknowledge::Acknowledgements;
 use crate::catalog;
@@ -70,7 +71,7 @@ pub(crate) fn watch(client: &mut Client, migrator: &Migrator, plan: &PlanRow) ->
 }
 
 /// Functions that would fail without the old columns, as their texts tell.
-pub(crate) fn functions(client: &mut Client, plan: &PlanRow) -> Result<Vec<String>, Error> {
+pub(crate) fn functions(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Vec<String>, Error> {
     Ok(functions::naming(client, plan)?.into_iter().map(|evidence| evidence.shown).collect())
 }
 
@@ -121,7 +122,7 @@ pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Close
 }
 
 /// What would go with a table's old columns.
-pub(crate) fn dependents(client: &mut Client, table: &TableRow) -> Result<Vec<String>, Error> {
+pub(crate) fn dependents(client: &mut impl GenericClient, table: &TableRow) -> Result<Vec<String>, Error> {
     let columns: Vec<String> = match table.shape {
         Shape::Absent => return Ok(Vec::new()),
         Shape::Live | Shape::Strict => table.old_columns.clone(),
@@ -143,11 +144,11 @@ fn unfinished(client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<V
 }
 
 /// Statements that wrote both sides in disagreement, since the plan started.
-pub(crate) fn conflicts(client: &mut Client, plan: &PlanRow) -> Result<u64, Error> {
+pub(crate) fn conflicts(client: &mut impl GenericClient, plan: &PlanRow) -> Result<u64, Error> {
     let sequence = own(&ident::conflicts(&plan.name));
     let count: i64 = if plan.status == Status::Running {
         let exists: bool = client
-            .query_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&sequence])
+            .query_typed_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[(&sequence, Type::TEXT)])
             .doing("counting conflicts")?
             .get(0);
         if !exists {
@@ -161,11 +162,11 @@ pub(crate) fn conflicts(client: &mut Client, plan: &PlanRow) -> Result<u64, Erro
 }
 
 /// The count of a sequence; nothing while a runner is about to drop it, or just has.
-fn counted(client: &mut Client, sequence: &str) -> Result<Option<i64>, Error> {
+fn counted(client: &mut impl GenericClient, sequence: &str) -> Result<Option<i64>, Error> {
     let mut transaction = client.transaction().doing("counting conflicts")?;
     transaction.batch_execute("SET LOCAL lock_timeout = 100").doing("counting conflicts")?;
     let gone = [SqlState::LOCK_NOT_AVAILABLE, SqlState::UNDEFINED_TABLE];
-    match transaction.query_one(&format!("SELECT last_value FROM {sequence}"), &[]) {
+    match transaction.query_typed_one(&format!("SELECT last_value FROM {sequence}"), &[]) {
         Ok(row) => Ok(Some(row.get(0))),
         Err(error) if error.code().is_some_and(|code| gone.contains(code)) => Ok(None),
         Err(error) => Err(DatabaseError::new("counting conflicts", error).into()),

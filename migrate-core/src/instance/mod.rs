@@ -3,7 +3,8 @@
 mod registry;
 
 pub(crate) use registry::{
-    Beat, Knowledge, NAMESPACE, Registered, Registration, Seat, Seen, beat, hold_lock, leave, register,
+    Beat, Knowledge, NAMESPACE, Registered, Registration, Seat, Seen, allow_writes, beat, hold_lock, leave, look,
+    register,
 };
 
 /// What a process calls itself: the application, and the version of its build.

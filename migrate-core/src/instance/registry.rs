@@ -81,6 +81,8 @@ pub(crate) struct Seat {
     pub(crate) idle_for: Duration,
     /// What ended the last pass early.
     pub(crate) trouble: Option<String>,
+    /// Whether this instance did the last pass.
+    pub(crate) is_last: bool,
 }
 
 /// A plan, as an instance sees it.
@@ -92,7 +94,8 @@ pub(crate) struct Seen {
     /// None where it has not started.
     pub(crate) status: Option<Status>,
     pub(crate) side: Side,
-    pub(crate) is_held: bool,
+    /// The last phase that an operator allows; `Some(None)` is none at all.
+    pub(crate) held_at: Option<Option<Phase>>,
     pub(crate) is_edited: bool,
     pub(crate) reached: Option<Phase>,
     /// Whether steps are left that this build would do.
@@ -101,6 +104,8 @@ pub(crate) struct Seen {
     pub(crate) beyond: usize,
     pub(crate) is_sound: bool,
     pub(crate) waits_for: Vec<String>,
+    pub(crate) conflicts: u64,
+    pub(crate) dependents: Vec<String>,
 }
 
 impl Seen {
@@ -109,7 +114,7 @@ impl Seen {
         self.place.is_some()
             && match self.status {
                 None => true,
-                Some(Status::Reverted) => !self.is_held,
+                Some(Status::Reverted) => self.held_at.is_none(),
                 Some(Status::Running) => self.is_left || !self.is_sound || self.is_edited,
                 Some(Status::Finished) => self.is_edited,
             }
@@ -130,9 +135,9 @@ impl Seen {
 }
 
 /// The columns that tell where everything is.
-const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, \
+const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, s.is_last, \
      l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, l.is_sound, \
-     l.waits_for";
+     l.waits_for, l.conflicts, l.dependents";
 
 /// Asks to be let in.
 pub(crate) fn register(
@@ -179,6 +184,28 @@ pub(crate) fn register(
     Ok(Registration::In(registered, sight(&rows, 7, true)))
 }
 
+/// Where the plans are that a build knows, for whoever asks without being an instance; nothing where there is no state.
+pub(crate) fn look(client: &mut Client, known: &Knowledge) -> Result<Option<Beat>, Error> {
+    let sql = format!(
+        "SELECT (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), {SIGHT} \
+         FROM migrate.seat($1, NULL) s LEFT JOIN LATERAL migrate.look($2, $3, $4, true) l ON true"
+    );
+    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
+        (&leader::KEY, Type::INT8),
+        (&known.names, Type::TEXT_ARRAY),
+        (&known.declarations, Type::TEXT_ARRAY),
+        (&known.goals, Type::TEXT_ARRAY),
+    ];
+    let rows = match client.query_typed(&sql, &parameters) {
+        Ok(rows) => rows,
+        Err(error) if error.code().is_some_and(state::is_absent) => return Ok(None),
+        Err(error) => return Err(DatabaseError::new("looking where the plans are", error).into()),
+    };
+    let Some(first) = rows.first() else { return Ok(None) };
+    state::require_compatible(first.get(0), first.get(1))?;
+    Ok(Some(sight(&rows, 2, false)))
+}
+
 /// Renews the lease of an instance, and that of its term where it leads; looks whether the plans are sound where asked to.
 pub(crate) fn beat(
     client: &mut Client,
@@ -219,6 +246,11 @@ pub(crate) fn leave(client: &mut Client, registered: &Registered) -> Result<(), 
     Ok(())
 }
 
+/// Has a session write its few rows whatever its settings say.
+pub(crate) fn allow_writes(client: &mut Client) -> Result<(), Error> {
+    Ok(client.batch_execute("SET default_transaction_read_only = off").doing("asking for a session that writes")?)
+}
+
 /// Ties the life of an instance to a session: its lock, its name, and word of what changes. A peer that is gone without a
 /// word is noticed within half a minute.
 pub(crate) fn hold_lock(client: &mut Client, registered: &Registered) -> Result<(), Error> {
@@ -229,7 +261,7 @@ pub(crate) fn hold_lock(client: &mut Client, registered: &Registered) -> Result<
              SELECT pg_catalog.pg_try_advisory_lock_shared({NAMESPACE}, {id}); \
              SET application_name = '{tag}'; \
              SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; \
-             SET idle_session_timeout = 0; SET statement_timeout = 0"
+             SET default_transaction_read_only = off; SET idle_session_timeout = 0; SET statement_timeout = 0"
         ))
         .doing("tying the instance to its session")?;
     Ok(())
@@ -248,8 +280,9 @@ fn sight(rows: &[Row], from: usize, alive: bool) -> Beat {
         term: row.get(from + 3),
         idle_for: Duration::try_from_secs_f64(row.get::<_, Option<f64>>(from + 4).unwrap_or(0.0)).unwrap_or_default(),
         trouble: row.get(from + 5),
+        is_last: row.get::<_, Option<bool>>(from + 6).unwrap_or(false),
     });
-    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 6)).collect();
+    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 7)).collect();
     plans.sort_by_key(|plan| plan.place.unwrap_or(usize::MAX));
     Beat { alive, seat, plans }
 }
@@ -264,15 +297,21 @@ fn seen(row: &Row, from: usize) -> Option<Seen> {
         name: name?,
         status: status.map(|word| Status::of(&word)),
         side: side.and_then(|word| state::side_of(&word)).unwrap_or(Side::Old),
-        is_held: held.is_some(),
+        held_at: held.map(|word| phase(&word)),
         is_edited: row.get::<_, Option<bool>>(from + 5).unwrap_or(false),
-        reached: reached.and_then(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
+        reached: reached.and_then(|word| phase(&word)),
         done: count(row, from + 7),
         is_left: count(row, from + 8) > 0,
         beyond: count(row, from + 9),
         is_sound: row.get::<_, Option<bool>>(from + 10).unwrap_or(true),
         waits_for: row.get::<_, Option<Vec<String>>>(from + 11).unwrap_or_default(),
+        conflicts: row.get::<_, Option<i64>>(from + 12).map_or(0, i64::unsigned_abs),
+        dependents: row.get::<_, Option<Vec<String>>>(from + 13).unwrap_or_default(),
     })
+}
+
+fn phase(word: &str) -> Option<Phase> {
+    Phase::ALL.into_iter().find(|phase| phase.as_str() == word)
 }
 
 fn count(row: &Row, place: usize) -> usize {
@@ -281,7 +320,15 @@ fn count(row: &Row, place: usize) -> usize {
 
 impl Seat {
     fn unknown() -> Seat {
-        Seat { may_lead: false, is_free: false, stale: None, term: 0, idle_for: Duration::ZERO, trouble: None }
+        Seat {
+            may_lead: false,
+            is_free: false,
+            stale: None,
+            term: 0,
+            idle_for: Duration::ZERO,
+            trouble: None,
+            is_last: false,
+        }
     }
 }
 

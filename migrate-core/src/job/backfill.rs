@@ -30,6 +30,7 @@ pub(crate) fn backfill(
     step: &JournalStep,
     table: &TableRow,
 ) -> Result<Vec<Closed>, Error> {
+    let begun = Instant::now();
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
     // Rows that failed before are looked at again: somebody may have mended them.
     client
@@ -44,8 +45,7 @@ pub(crate) fn backfill(
     let mut transaction = client.transaction().doing("writing the journal")?;
     state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
     let statements = [fill.statement(&table.sql(), "…")];
-    let entry = Entry { plan: &plan.name, event: "done", step: Some(&step.name), statements: &statements };
-    state::record(&mut transaction, &entry)?;
+    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &statements))?;
     transaction.commit().doing("writing the journal")?;
     Ok(Vec::new())
 }

@@ -1,5 +1,7 @@
 //! Compares both sides of every row.
 
+use std::time::Instant;
+
 use migrate_plan::Work as StepWork;
 use postgres::{Client, Transaction};
 
@@ -26,6 +28,7 @@ pub(crate) fn verify(
     step: &JournalStep,
     table: &TableRow,
 ) -> Result<Vec<Closed>, Error> {
+    let begun = Instant::now();
     let mut closed = compare(migrator, client, plan, step, table)?;
     if closed.is_some() {
         // Rows that moved past the windows are the backfill's; what it cannot mend stays.
@@ -43,8 +46,7 @@ pub(crate) fn verify(
     }
     let mut transaction = client.transaction().doing("writing the journal")?;
     state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    let entry = Entry { plan: &plan.name, event: "done", step: Some(&step.name), statements: &[] };
-    state::record(&mut transaction, &entry)?;
+    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &[]))?;
     transaction.commit().doing("writing the journal")?;
     Ok(Vec::new())
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use migrate_plan::{Phase, Plan, Side};
 
-use crate::connect::IntoSource;
+use crate::connect::{IntoSource, Source};
 use crate::error::Error;
 use crate::migrator::Migrator;
 use shared::Shared;
@@ -42,11 +42,8 @@ impl Migrator {
     /// [`Error::Retired`] where a plan has ended what this build needs; what keeps a plan from starting, such as
     /// [`Error::Preflight`]; [`Error::NotServed`] when the budget is spent, with what each plan waits for.
     pub fn start(self, database: impl IntoSource) -> Result<Service, Error> {
-        let source = database.into_source()?;
-        let shared = Shared::new(self, source);
-        supervisor::spawn(&shared);
         // A service that is not to be is stopped when this value drops.
-        let service = Service { shared };
+        let service = self.serve(database.into_source()?);
         service.shared.wait_served()?;
         Ok(service)
     }
@@ -55,11 +52,15 @@ impl Migrator {
     ///
     /// Dropped before it is ready, it stops what it has begun.
     pub fn start_async(self, database: impl IntoSource) -> Starting {
-        Starting::new(database.into_source().map(|source| {
-            let shared = Shared::new(self, source);
-            supervisor::spawn(&shared);
-            Service { shared }
-        }))
+        Starting::new(database.into_source().map(|source| self.serve(source)))
+    }
+
+    fn serve(self, source: Source) -> Service {
+        let (watched, name) = (source.clone(), format!("{} migrate watch", self.identity().application));
+        let migrator = self.watcher_unless_set(move || watched.connect(&name));
+        let shared = Shared::new(migrator, source);
+        supervisor::spawn(&shared);
+        Service { shared }
     }
 }
 

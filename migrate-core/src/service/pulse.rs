@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
 
 use super::shared::Shared;
@@ -24,8 +25,8 @@ const SLICE: Duration = Duration::from_millis(200);
 /// Between two looks for a state that somebody is creating.
 const CREATION: Duration = Duration::from_millis(25);
 
-/// How often a plan's results are looked for in the catalog, beside every start.
-const SOUNDLY: Duration = Duration::from_secs(30);
+/// Every so many looks a plan's results are looked for in the catalog too, beside every start.
+const SOUNDLY: u32 = 30;
 
 /// How a session of the pulse ended.
 enum Ended {
@@ -106,7 +107,16 @@ impl Pulse<'_> {
         }
         let (shared, sent) = (self.shared, Instant::now());
         let migrator = &shared.migrator;
-        match instance::register(client, migrator.identity(), migrator.limits(), &shared.known)? {
+        let mut register = || instance::register(client, migrator.identity(), migrator.limits(), &shared.known);
+        let outcome = match register() {
+            // Sessions may be read-only by their settings, as in a database that is running full; a standby always is.
+            Err(Error::Database(error)) if error.code() == Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => {
+                instance::allow_writes(client)?;
+                instance::register(client, migrator.identity(), migrator.limits(), &shared.known)
+            }
+            outcome => outcome,
+        };
+        match outcome? {
             Registration::NoState => {
                 shared.moved(self.number);
                 Ok(false)
@@ -125,7 +135,7 @@ impl Pulse<'_> {
     fn beat(&mut self, client: &mut Client, registered: &Registered) -> Result<bool, Error> {
         let (shared, sent) = (self.shared, Instant::now());
         self.tie(client, registered)?;
-        let soundly = self.looked_at.is_none_or(|at| at.elapsed() > SOUNDLY);
+        let soundly = self.looked_at.is_none_or(|at| at.elapsed() > shared.migrator.limits().poll * SOUNDLY);
         let beat = instance::beat(client, registered, &shared.known, shared.term(), soundly)?;
         if soundly {
             self.looked_at = Some(sent);
@@ -155,7 +165,8 @@ impl Pulse<'_> {
     /// Takes the leader's lock in this session, where there is something to do and nobody does it.
     fn take_lead(&self, client: &mut Client, is_in: bool) -> Result<bool, Error> {
         if !is_in {
-            return Ok(!self.shared.is_leading() && leader::try_lock(client)?);
+            let may_lead = self.shared.migrator.limits().may_lead && !self.shared.is_leading();
+            return Ok(may_lead && leader::try_lock(client)?);
         }
         match self.shared.wants_lead() {
             None => Ok(false),

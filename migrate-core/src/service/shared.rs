@@ -12,9 +12,9 @@ use super::status::{PlanStatus, ServiceStatus};
 use crate::connect::Source;
 use crate::error::Error;
 use crate::event::Event;
+use crate::glance::position;
 use crate::instance::{Beat, Knowledge, Registered, Seat, Seen};
 use crate::migrator::Migrator;
-use crate::report::Position;
 use crate::state::Status;
 
 /// The share of a lease after which an instance that cannot renew it fences itself: before anyone may call it dead.
@@ -157,6 +157,8 @@ impl Shared {
                     seen.waits_for.iter().map(String::as_str).chain(trouble.map(String::as_str)).collect();
                 let why = if !why.is_empty() {
                     why.join("; ")
+                } else if !self.migrator.limits().may_lead {
+                    "this instance leaves the steps to others".to_owned()
                 } else if inner.seat.as_ref().is_some_and(|seat| !seat.may_lead) {
                     "this role may not carry steps out, and no other instance does".to_owned()
                 } else {
@@ -200,8 +202,13 @@ impl Shared {
 
     /// Whether there is something to be done that this instance should do: what the seat allows is for the caller to see.
     pub(super) fn wants_lead(&self) -> Option<Seat> {
+        if !self.migrator.limits().may_lead {
+            return None;
+        }
         let inner = self.lock();
-        let has_work = inner.plans.iter().any(Seen::has_work);
+        // What went wrong and is well again is to be seen by the instance it went wrong in: that takes another pass.
+        let is_unsettled = inner.seat.as_ref().is_some_and(|seat| seat.trouble.is_some() && seat.is_last);
+        let has_work = is_unsettled || inner.plans.iter().any(Seen::has_work);
         let seat = inner.seat.clone().filter(|seat| seat.may_lead && has_work && inner.pass.is_none())?;
         let is_due = seat.idle_for.is_zero() || !inner.is_served;
         (seat.stale.is_some() || seat.is_free && is_due).then_some(seat)
@@ -452,14 +459,5 @@ impl Shared {
             plans: plans.collect(),
             trouble: trouble.or_else(|| inner.seat.as_ref().and_then(|seat| seat.trouble.clone())),
         }
-    }
-}
-
-/// Where a plan is, in the words of a report.
-fn position(seen: &Seen) -> Position {
-    match seen.status {
-        None | Some(Status::Reverted) => Position::Before,
-        Some(Status::Finished) => Position::Finished,
-        Some(Status::Running) => seen.reached.map_or(Position::Before, Position::After),
     }
 }

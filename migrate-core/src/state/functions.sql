@@ -44,7 +44,8 @@ END $$;
 -- To do is what is left up to the goal and up to where an operator holds the plan.
 CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], soundly boolean) RETURNS TABLE (
     place bigint, name text, id bigint, status text, side text, held_at text, is_edited boolean, reached text,
-    steps bigint, done bigint, left_to_do bigint, beyond bigint, is_closed boolean, is_sound boolean, waits_for text[])
+    steps bigint, done bigint, left_to_do bigint, beyond bigint, is_closed boolean, is_sound boolean, waits_for text[],
+    conflicts bigint, dependents text[])
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH phase(name, number) AS (VALUES ('expand', 1), ('dual_write', 2), ('switch', 3), ('contract', 4))
     , known AS (
@@ -59,7 +60,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                 ELSE (SELECT f.name FROM phase f WHERE f.number < j.first_left ORDER BY f.number DESC LIMIT 1) END,
            j.steps, j.done, j.left_to_do, j.beyond, (k.row).closed_at IS NOT NULL,
            NOT soundly OR (k.row).status IS DISTINCT FROM 'running' OR migrate.is_sound((k.row).id),
-           coalesce((k.row).waits_for, '{}')
+           coalesce((k.row).waits_for, '{}'),
+           greatest((k.row).conflicts, pg_sequence_last_value(
+               CASE (k.row).status WHEN 'running' THEN to_regclass(format('migrate.%I', k.name || '_conflicts')) END)),
+           coalesce((k.row).dependents, '{}')
     FROM known k
     CROSS JOIN LATERAL (
         SELECT count(*) AS steps, count(*) FILTER (WHERE s.state = 'done') AS done,
@@ -73,6 +77,12 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
           ON h.name = coalesce((k.row).held_at, 'contract')
         WHERE s.plan = (k.row).id) j
     ORDER BY k.place, (k.row).id
+$$;
+
+-- The numbers at the front of a version, by which versions are older and newer; null for one that has none, as a commit.
+CREATE FUNCTION migrate.version_number(version text) RETURNS bigint[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT string_to_array(ltrim(substring(version FROM '^v?[0-9]{1,18}(?:\.[0-9]{1,18})*(?![0-9a-zA-Z])'), 'v'), '.')::bigint[]
 $$;
 
 -- The plan that keeps a build of these plans out, if any, and why.
@@ -89,11 +99,15 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WHERE p.closed_at IS NOT NULL AND p.status IN ('running', 'finished') AND k.stage IS DISTINCT FROM 'contract'
       AND NOT EXISTS (SELECT FROM migrate.acknowledgement a
                       WHERE a.plan = p.name AND a.evidence = 'application:' || refusal.application)
-      -- A finished plan may have been deleted from the code, in a build that came after it.
+      -- A finished plan may have been deleted from the code, in a build that came after it. One is older that was here
+      -- before the plan, or whose version is lower than that of every build of its application that knows the plan.
       AND (k.stage IS NOT NULL OR p.status = 'running'
            OR EXISTS (SELECT FROM migrate.build b
                       WHERE b.application = refusal.application AND b.version = refusal.version
-                        AND b.plans = refusal.names AND b.seen_at < p.started_at))
+                        AND b.plans = refusal.names AND b.seen_at < p.started_at)
+           OR migrate.version_number(refusal.version) < (
+                  SELECT min(migrate.version_number(b.version)) FROM migrate.build b
+                  WHERE b.application = refusal.application AND p.name = ANY (b.plans)))
     ORDER BY p.id LIMIT 1
 $$;
 
@@ -142,16 +156,18 @@ $$;
 -- Whether the leader's seat is free for the caller: nobody has the lock, and its last holder did not say that nothing can be
 -- done yet. `stale` is the backend of a leader that has the lock and is not heard of any more.
 CREATE FUNCTION migrate.seat(lock_key bigint, instance bigint, OUT may_lead boolean, OUT is_free boolean, OUT stale integer,
-                             OUT term bigint, OUT idle_for float8, OUT trouble text)
+                             OUT term bigint, OUT idle_for float8, OUT trouble text, OUT is_last boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT pg_has_role(session_user, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'migrate'), 'USAGE'),
            holder.pid IS NULL,
-           CASE WHEN l.pid = holder.pid AND l.beat_at + l.lease < clock_timestamp() THEN holder.pid END,
+           -- A beat from the future is one from before the clock was put back.
+           CASE WHEN l.pid = holder.pid AND abs(extract(epoch FROM clock_timestamp() - l.beat_at)) > extract(epoch FROM l.lease)
+                THEN holder.pid END,
            l.term,
            -- Whoever led last looks again first; the others only where it does not.
-           greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
-               + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END))::float8,
-           l.trouble
+           CASE WHEN l.took_at > clock_timestamp() THEN 0 ELSE greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
+               + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END)) END::float8,
+           l.trouble, l.instance IS NOT DISTINCT FROM seat.instance
     FROM migrate.leader l
     LEFT JOIN (SELECT k.pid FROM pg_locks k
                WHERE k.locktype = 'advisory' AND k.granted AND k.objsubid = 1
@@ -160,5 +176,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                LIMIT 1) holder ON true
 $$;
 
-GRANT EXECUTE ON FUNCTION
-    migrate.is_sound, migrate.look, migrate.refusal, migrate.register, migrate.beat, migrate.leave, migrate.seat TO PUBLIC;
+DO $$
+DECLARE
+    own regprocedure;
+BEGIN
+    FOR own IN SELECT p.oid FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'migrate'::pg_catalog.regnamespace LOOP
+        EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', own);
+        -- What tells them from the functions of plans.
+        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', own, 'state');
+    END LOOP;
+END $$;

@@ -1,11 +1,14 @@
 //! Who did what when.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use postgres::types::Type;
 use postgres::{GenericClient, Row};
 
+use super::JournalStep;
 use crate::database::Doing;
 use crate::error::Error;
+use crate::lock::LockCost;
 
 /// One thing that happened to a plan, as [`Migrator::history`](crate::Migrator::history) tells it.
 #[derive(Clone, Debug)]
@@ -46,21 +49,41 @@ pub(crate) struct Entry<'a> {
     pub(crate) event: &'a str,
     pub(crate) step: Option<&'a str>,
     pub(crate) statements: &'a [String],
+    /// When it began.
+    pub(crate) begun: Option<Instant>,
+    /// What the table lock cost that it needed.
+    pub(crate) lock: Option<&'a LockCost>,
 }
 
 impl<'a> Entry<'a> {
     /// What happened to a plan as a whole.
     pub(crate) fn of(plan: &'a str, event: &'a str) -> Entry<'a> {
-        Entry { plan, event, step: None, statements: &[] }
+        Entry { plan, event, step: None, statements: &[], begun: None, lock: None }
+    }
+
+    /// A step that is done, or undone, and that began then.
+    pub(crate) fn step(
+        plan: &'a str,
+        event: &'a str,
+        step: &'a JournalStep,
+        begun: Instant,
+        statements: &'a [String],
+    ) -> Entry<'a> {
+        Entry { plan, event, step: Some(&step.name), statements, begun: Some(begun), lock: None }
     }
 }
 
 /// Adds an entry, in the transaction of what it tells.
 pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Result<(), Error> {
+    let took = entry.begun.map(|begun| begun.elapsed().as_secs_f64());
+    let waited = entry.lock.map(|lock| lock.waited.as_secs_f64());
+    let holders: Option<Vec<String>> =
+        entry.lock.map(|lock| lock.blockers_seen.iter().map(ToString::to_string).collect());
     client
         .execute(
-            "INSERT INTO migrate.history (plan, event, step, statements) VALUES ($1, $2, $3, $4)",
-            &[&entry.plan, &entry.event, &entry.step, &entry.statements],
+            "INSERT INTO migrate.history (plan, event, step, statements, took, lock_waited, lock_holders) \
+             VALUES ($1, $2, $3, $4, make_interval(secs => $5), make_interval(secs => $6), $7)",
+            &[&entry.plan, &entry.event, &entry.step, &entry.statements, &took, &waited, &holders],
         )
         .doing("writing the history")?;
     Ok(())
@@ -73,13 +96,13 @@ pub(crate) fn history(
     limit: u32,
 ) -> Result<Vec<HistoryEntry>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), plan, event, step, \
                     coalesce(statements, '{}'), role, application, decided_by, reason, \
                     instance, extract(epoch FROM took)::float8, extract(epoch FROM lock_waited)::float8, \
                     coalesce(lock_holders, '{}') \
              FROM migrate.history WHERE $1::text IS NULL OR plan = $1 ORDER BY id DESC LIMIT $2",
-            &[&plan, &i64::from(limit)],
+            &[(&plan, Type::TEXT), (&i64::from(limit), Type::INT8)],
         )
         .doing("reading the history")?;
     Ok(rows

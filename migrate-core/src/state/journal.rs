@@ -2,6 +2,7 @@
 
 use migrate_plan::{Phase, Work};
 use postgres::GenericClient;
+use postgres::types::Type;
 
 use super::work::decode;
 use crate::database::Doing;
@@ -44,9 +45,9 @@ impl StepState {
 /// The steps of a plan in order.
 pub(crate) fn steps(client: &mut impl GenericClient, plan: i64) -> Result<Vec<JournalStep>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "SELECT number, phase, name, probe, work, undo, state FROM migrate.step WHERE plan = $1 ORDER BY number",
-            &[&plan],
+            &[(&plan, Type::INT8)],
         )
         .doing("reading the journal")?;
     rows.into_iter()

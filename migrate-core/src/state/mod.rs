@@ -12,7 +12,7 @@ pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
 pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
 pub(crate) use plans::{
-    PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, plans, side, tables, waits,
+    PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side, tables,
 };
 pub(crate) use work::side_of;
 
@@ -71,14 +71,14 @@ pub(crate) fn is_absent(code: &SqlState) -> bool {
 /// The version of the state, if there is any, and the oldest library that may work with it.
 fn version(client: &mut impl GenericClient) -> Result<Option<(i32, i32)>, Error> {
     let exists: bool = client
-        .query_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
+        .query_typed_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
         .doing("looking for the state")?
         .get(0);
     if !exists {
         return Ok(None);
     }
     let row = client
-        .query_opt("SELECT version, compatible FROM migrate.state_version", &[])
+        .query_typed_opt("SELECT version, compatible FROM migrate.state_version", &[])
         .doing("reading the state's version")?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }

@@ -125,7 +125,7 @@ pub(crate) fn side(client: &mut impl GenericClient, name: &str) -> Result<Side, 
 /// All plans, oldest first.
 pub(crate) fn plans(client: &mut impl GenericClient) -> Result<Vec<PlanRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM migrate.plan ORDER BY id");
-    let rows = client.query(&sql, &[]).doing("reading the plans")?;
+    let rows = client.query_typed(&sql, &[]).doing("reading the plans")?;
     Ok(rows.iter().map(plan_row).collect())
 }
 
@@ -147,10 +147,10 @@ fn plan_row(row: &Row) -> PlanRow {
 /// The tables of a plan in their order.
 pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<TableRow>, Error> {
     let rows = client
-        .query(
+        .query_typed(
             "SELECT place, schema_name, table_name, relation, shape, old_columns, fill, unfilled, mismatch, mismatch_each \
              FROM migrate.plan_table WHERE plan = $1 ORDER BY place",
-            &[&plan],
+            &[(&plan, Type::INT8)],
         )
         .doing("reading a plan's tables")?;
     Ok(rows
@@ -282,12 +282,17 @@ fn insert_table(
     Ok(())
 }
 
-/// Writes down what keeps a plan from going on, for whoever asks.
-pub(crate) fn waits(client: &mut impl GenericClient, plan: i64, waits_for: &[String]) -> Result<(), Error> {
+/// Writes down what keeps a plan from going on and what hangs on its old columns, for whoever asks.
+pub(crate) fn looked_at(
+    client: &mut impl GenericClient,
+    plan: i64,
+    waits_for: &[String],
+    dependents: &[String],
+) -> Result<(), Error> {
     client
         .execute(
-            "UPDATE migrate.plan SET waits_for = $2, looked_at = clock_timestamp() WHERE id = $1",
-            &[&plan, &waits_for],
+            "UPDATE migrate.plan SET waits_for = $2, dependents = $3, looked_at = clock_timestamp() WHERE id = $1",
+            &[&plan, &waits_for, &dependents],
         )
         .doing("writing what a plan waits for")?;
     Ok(())
@@ -296,10 +301,10 @@ pub(crate) fn waits(client: &mut impl GenericClient, plan: i64, waits_for: &[Str
 /// What kept a plan from going on when it was last looked at, and how many seconds ago that was.
 pub(crate) fn last_look(client: &mut impl GenericClient, plan: i64) -> Result<(Vec<String>, Option<f64>), Error> {
     let row = client
-        .query_opt(
+        .query_typed_opt(
             "SELECT waits_for, extract(epoch FROM clock_timestamp() - looked_at)::float8 \
              FROM migrate.plan WHERE id = $1",
-            &[&plan],
+            &[(&plan, Type::INT8)],
         )
         .doing("reading what a plan waits for")?;
     let Some(row) = row else { return Ok((Vec::new(), None)) };

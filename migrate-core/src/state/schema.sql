@@ -50,6 +50,8 @@ CREATE TABLE migrate.plan (
     closed_at timestamptz,
     -- What kept the plan from going on when it was last looked at, and when that was.
     waits_for text[] NOT NULL DEFAULT '{}',
+    -- What hung on the old columns then.
+    dependents text[] NOT NULL DEFAULT '{}',
     looked_at timestamptz,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     switched_at timestamptz,

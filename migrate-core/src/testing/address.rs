@@ -9,13 +9,13 @@ use postgres::{Client, Config, NoTls};
 
 use super::error::ScratchError;
 
-/// The port of our own servers. Each has a folder of its own, so they can all have the same.
-pub(super) const PORT: &str = "5432";
+/// The port of servers with nothing but a socket. Each has a folder of its own, so they can all have the same.
+pub(super) const PORT: u16 = 5432;
 
 /// The URL of the database `postgres` behind the socket in `folder`, for the superuser.
-pub(super) fn of_socket_folder(folder: &Path) -> String {
+pub(super) fn of_socket_folder(folder: &Path, port: u16) -> String {
     let host = percent_encoded(folder.as_os_str().as_bytes());
-    format!("postgres://postgres@{host}:{PORT}/postgres")
+    format!("postgres://postgres@{host}:{port}/postgres")
 }
 
 /// The same server with another database.
@@ -99,7 +99,7 @@ impl Query<'_> {
     }
 }
 
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     format!("'{}'", value.replace('\\', r"\\").replace('\'', r"\'"))
 }
 
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_socket_folder_is_an_address_that_the_driver_reads() {
-        let config = parsed(&of_socket_folder(Path::new("/tmp/a b@c")));
+        let config = parsed(&of_socket_folder(Path::new("/tmp/a b@c"), PORT));
         assert_eq!(config.get_hosts(), [Host::Unix("/tmp/a b@c".into())]);
         assert_eq!(config.get_dbname(), Some("postgres"));
         assert_eq!(config.get_user(), Some("postgres"));

@@ -12,7 +12,7 @@ use super::binaries::{self, Binaries};
 use super::error::ScratchError;
 use super::folder::{ScratchFolder, file_error};
 use super::guardian::Guardian;
-use super::{address, initdb, process};
+use super::{address, base_backup, initdb, process};
 
 const START_LIMIT: Duration = Duration::from_secs(30);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -23,6 +23,7 @@ const LOG_TAIL: usize = 20;
 pub(super) struct Cluster {
     binaries: Binaries,
     account: Option<Account>,
+    port: u16,
     postmaster: Option<Child>,
     // Before the guardian: where all went well, that one finds nothing left to do.
     folder: ScratchFolder,
@@ -30,8 +31,8 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes and starts a server with these settings on top of the usual ones.
-    pub(super) fn start(settings: &[(String, String)]) -> Result<Cluster, ScratchError> {
+    /// Makes and starts a server with these settings on top of the usual ones, and at this port.
+    pub(super) fn start(settings: &[(String, String)], port: u16) -> Result<Cluster, ScratchError> {
         let account = Account::to_drop_to()?;
         let binaries = binaries::locate(account.as_ref())?;
         let folder = ScratchFolder::create(account.as_ref())?;
@@ -39,14 +40,32 @@ impl Cluster {
         initdb::initdb(&binaries, account.as_ref(), &folder)?;
         initdb::configure(&folder, settings)?;
 
-        let mut cluster = Cluster { binaries, account, postmaster: None, folder, guardian };
+        let mut cluster = Cluster { binaries, account, port, postmaster: None, folder, guardian };
+        cluster.launch()?;
+        Ok(cluster)
+    }
+
+    /// Makes and starts a hot standby of this server, which streams from it under `name` and keeps its
+    /// settings but for these.
+    pub(super) fn standby(&self, name: &str, settings: &[(String, String)]) -> Result<Cluster, ScratchError> {
+        let account = self.account.clone();
+        let folder = ScratchFolder::create(account.as_ref())?;
+        let guardian = Guardian::over(&folder, account.as_ref())?;
+        base_backup::take((&self.folder, self.port), account.as_ref(), name, &folder)?;
+        // The primary's own port of the loopback, if it has one, is taken.
+        initdb::add(&folder, &[("listen_addresses".to_owned(), String::new())])?;
+        initdb::add(&folder, settings)?;
+
+        let binaries = self.binaries.clone();
+        let port = address::PORT;
+        let mut cluster = Cluster { binaries, account, port, postmaster: None, folder, guardian };
         cluster.launch()?;
         Ok(cluster)
     }
 
     /// The address of its database `postgres`, for its superuser.
     pub(super) fn url(&self) -> String {
-        address::of_socket_folder(self.folder.path())
+        address::of_socket_folder(self.folder.path(), self.port)
     }
 
     /// The postmaster's process id while it runs.
@@ -104,7 +123,7 @@ impl Cluster {
                 .arg(self.folder.data())
                 .arg("-k")
                 .arg(self.folder.path())
-                .args(["-p", address::PORT])
+                .args(["-p", &self.port.to_string()])
                 .stdin(Stdio::null())
                 .stdout(log)
                 .stderr(errors)
@@ -142,7 +161,7 @@ impl Cluster {
         }
     }
 
-    fn start_error(&self, reason: String) -> ScratchError {
+    pub(super) fn start_error(&self, reason: String) -> ScratchError {
         ScratchError::Start { reason, log: tail(&self.folder.log()) }
     }
 }

@@ -75,6 +75,17 @@ pub enum ScratchError {
         output: String,
     },
 
+    /// A standby is too far behind its primary.
+    #[error("the standby {name} has not replayed {position} of the write-ahead log in {seconds} s")]
+    Behind {
+        /// The standby.
+        name: String,
+        /// The place in the write-ahead log that was waited for.
+        position: String,
+        /// How long was waited.
+        seconds: u64,
+    },
+
     /// The server did not start.
     #[error("the scratch server did not start: {reason}; the end of its log:\n{log}")]
     Start {

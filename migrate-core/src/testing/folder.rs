@@ -12,7 +12,8 @@ use super::process;
 
 /// The shortest limit on the path of a Unix socket among the platforms: macOS, with its final zero.
 const SOCKET_PATH_LIMIT: usize = 104;
-const SOCKET_NAME: &str = ".s.PGSQL.5432";
+/// With the longest port.
+const SOCKET_NAME: &str = ".s.PGSQL.65535";
 
 /// A folder that only the server's user can enter, removed with the value.
 #[derive(Debug)]

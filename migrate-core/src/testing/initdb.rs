@@ -54,12 +54,17 @@ fn run(
     )
 }
 
-/// Adds the settings to the configuration file rather than to the command line, where they would
-/// win over `ALTER SYSTEM`. A later setting wins over an earlier one.
+/// Writes our settings into the configuration file of a new data folder, and these after them.
 pub(super) fn configure(folder: &ScratchFolder, settings: &[(String, String)]) -> Result<(), ScratchError> {
-    let ours = SETTINGS.iter().copied();
-    let theirs = settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let lines: String = ours.chain(theirs).map(|(name, value)| line(name, value)).collect();
+    let ours = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    add(folder, &ours)?;
+    add(folder, settings)
+}
+
+/// Adds settings to the configuration file rather than to the command line, where they would win over
+/// `ALTER SYSTEM`. A later setting wins over an earlier one.
+pub(super) fn add(folder: &ScratchFolder, settings: &[(String, String)]) -> Result<(), ScratchError> {
+    let lines: String = settings.iter().map(|(name, value)| line(name, value)).collect();
 
     let path = folder.data().join("postgresql.conf");
     OpenOptions::new()

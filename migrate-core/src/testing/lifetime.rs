@@ -53,7 +53,7 @@ fn two_servers_run_side_by_side_with_their_own_settings() {
     let start = |level: &str| {
         let settings = [("wal_level", level), ("max_wal_senders", "0")];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Cluster::start(&settings).unwrap()
+        Cluster::start(&settings, address::PORT).unwrap()
     };
     let servers = ["logical", "minimal"].map(|level| (start(level), level));
     for (server, level) in &servers {
@@ -65,7 +65,7 @@ fn two_servers_run_side_by_side_with_their_own_settings() {
 
 #[test]
 fn an_immediate_stop_loses_the_open_transaction_and_no_other() {
-    let mut server = Cluster::start(&[]).unwrap();
+    let mut server = Cluster::start(&[], address::PORT).unwrap();
     let mut client = address::connect(&server.url()).unwrap();
     for statement in ["CREATE TABLE t (i int)", "INSERT INTO t VALUES (1)", "BEGIN"] {
         client.batch_execute(statement).unwrap();
@@ -84,7 +84,7 @@ fn an_immediate_stop_loses_the_open_transaction_and_no_other() {
 
 #[test]
 fn a_database_goes_with_its_value_even_while_someone_is_connected() {
-    let server = Cluster::start(&[]).unwrap();
+    let server = Cluster::start(&[], address::PORT).unwrap();
     let database = ScratchDatabase::create(&server.url(), true).unwrap();
     let mut connected = database.connect().unwrap();
     let name = database.name().to_owned();
@@ -99,7 +99,7 @@ fn a_database_goes_with_its_value_even_while_someone_is_connected() {
 
 #[test]
 fn another_role_connects_without_a_password() {
-    let server = Cluster::start(&[]).unwrap();
+    let server = Cluster::start(&[], address::PORT).unwrap();
     let database = ScratchDatabase::create(&server.url(), true).unwrap();
     let mut superuser = database.connect().unwrap();
     superuser.batch_execute("CREATE ROLE \"the app\" LOGIN").unwrap();
@@ -111,7 +111,7 @@ fn another_role_connects_without_a_password() {
 #[test]
 fn a_setting_that_the_server_refuses_is_named_in_the_error() {
     let settings = [("no_such_setting".to_owned(), "1".to_owned())];
-    let message = Cluster::start(&settings).unwrap_err().to_string();
+    let message = Cluster::start(&settings, address::PORT).unwrap_err().to_string();
     assert!(message.contains("no_such_setting"), "{message}");
 }
 

@@ -15,6 +15,8 @@
 //! # }
 //! ```
 //!
+//! [`ScratchStandby`] is a hot standby of such a server, which streams from it until it is promoted.
+//!
 //! # Which server
 //!
 //! 1. `DATABASE_URL`, where it is set and not empty: nothing is started, stopped or configured.
@@ -32,6 +34,7 @@
 
 mod account;
 mod address;
+mod base_backup;
 mod binaries;
 mod cluster;
 mod database;
@@ -43,9 +46,12 @@ mod install;
 #[cfg(test)]
 mod lifetime;
 mod platform;
+mod port;
 mod process;
 mod server;
+mod standby;
 
 pub use database::ScratchDatabase;
 pub use error::ScratchError;
 pub use server::{ScratchServer, ScratchServerBuilder};
+pub use standby::{ScratchStandby, ScratchStandbyBuilder};

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fmt;
+use std::iter;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use once_cell::sync::OnceCell;
@@ -11,6 +12,8 @@ use super::address;
 use super::cluster::Cluster;
 use super::database::ScratchDatabase;
 use super::error::ScratchError;
+use super::port;
+use super::standby::ScratchStandbyBuilder;
 
 /// A PostgreSQL server to try things on: see the [module](super) for which one.
 ///
@@ -18,6 +21,7 @@ use super::error::ScratchError;
 /// the process ends in any other way: `exit`, abort, SIGINT, SIGTERM, SIGKILL.
 pub struct ScratchServer {
     url: String,
+    port: Option<u16>,
     version_num: u32,
     own: Option<Mutex<Cluster>>,
 }
@@ -26,6 +30,7 @@ pub struct ScratchServer {
 #[derive(Debug, Clone, Default)]
 pub struct ScratchServerBuilder {
     settings: Vec<(String, String)>,
+    has_loopback: bool,
 }
 
 impl ScratchServerBuilder {
@@ -37,6 +42,14 @@ impl ScratchServerBuilder {
         self
     }
 
+    /// Listens on 127.0.0.1 too, at a free port: [`ScratchServer::port`]. The server that `DATABASE_URL` names is left as
+    /// it is.
+    #[must_use]
+    pub fn loopback(mut self) -> Self {
+        self.has_loopback = true;
+        self
+    }
+
     /// Starts a server with these settings, or takes the one that `DATABASE_URL` names.
     ///
     /// # Errors
@@ -45,12 +58,28 @@ impl ScratchServerBuilder {
     /// setting that it refuses.
     pub fn start(self) -> Result<ScratchServer, ScratchError> {
         match env::var("DATABASE_URL") {
-            Ok(url) if !url.is_empty() => ScratchServer::at(url, None),
-            _ => {
-                let cluster = Cluster::start(&self.settings)?;
-                ScratchServer::at(cluster.url(), Some(cluster))
-            }
+            Ok(url) if !url.is_empty() => ScratchServer::at(url, None, None),
+            _ => self.start_own(),
         }
+    }
+
+    /// Starts a server of our own with these settings, whatever `DATABASE_URL` says: for what needs its
+    /// settings, stops it, or makes a [standby](ScratchServer::standby) of it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    pub fn start_own(self) -> Result<ScratchServer, ScratchError> {
+        if !self.has_loopback {
+            let cluster = Cluster::start(&self.settings, address::PORT)?;
+            return ScratchServer::at(cluster.url(), None, Some(cluster));
+        }
+        let port = port::free()?;
+        // Before the others, so that they win.
+        let listen = ("listen_addresses".to_owned(), port::LOOPBACK.to_string());
+        let settings: Vec<_> = iter::once(listen).chain(self.settings).collect();
+        let cluster = Cluster::start(&settings, port)?;
+        ScratchServer::at(cluster.url(), Some(port), Some(cluster))
     }
 }
 
@@ -86,15 +115,20 @@ impl ScratchServer {
         SHARED.get_or_try_init(ScratchServer::start)
     }
 
-    fn at(url: String, own: Option<Cluster>) -> Result<ScratchServer, ScratchError> {
+    fn at(url: String, port: Option<u16>, own: Option<Cluster>) -> Result<ScratchServer, ScratchError> {
         let version_num = version_num(&mut address::connect(&url)?)?;
         let own = own.map(Mutex::new);
-        Ok(ScratchServer { url, version_num, own })
+        Ok(ScratchServer { url, port, version_num, own })
     }
 
     /// The address of its maintenance database: that of `DATABASE_URL`, or `postgres` as superuser.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The port at which it listens on 127.0.0.1, where [`loopback`](ScratchServerBuilder::loopback) has asked for it.
+    pub fn port(&self) -> Option<u16> {
+        self.port
     }
 
     /// Its version as in `server_version_num`: 150018 is 15.18.
@@ -148,14 +182,19 @@ impl ScratchServer {
         self.own("restart")?.restart()
     }
 
-    fn own(&self, action: &'static str) -> Result<MutexGuard<'_, Cluster>, ScratchError> {
+    /// A hot standby of this server, to be [started](ScratchStandbyBuilder::start).
+    pub fn standby(&self) -> ScratchStandbyBuilder<'_> {
+        ScratchStandbyBuilder::of(self)
+    }
+
+    pub(super) fn own(&self, action: &'static str) -> Result<MutexGuard<'_, Cluster>, ScratchError> {
         let own = self.own.as_ref().map(lock);
         own.ok_or(ScratchError::NotOurs { action })
     }
 }
 
 /// A panic elsewhere leaves the server as stoppable as before.
-fn lock(cluster: &Mutex<Cluster>) -> MutexGuard<'_, Cluster> {
+pub(super) fn lock(cluster: &Mutex<Cluster>) -> MutexGuard<'_, Cluster> {
     cluster.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,6 +1,15 @@
 //! A table that a long transaction holds: the runner asks for nothing that others would have to wait
 //! behind, says who holds it, and goes on when it is free.
 
+mod autovacuum;
+mod bar;
+mod lost_commit;
+mod standby;
+mod traffic;
+mod tree;
+mod unprivileged;
+mod watch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;

@@ -1,0 +1,64 @@
+//! The application on the table: steady statements, and a report that reads for seconds.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use migrate::testing::ScratchDatabase;
+
+use super::run;
+
+const CLIENTS: u32 = 8;
+
+/// Between two statements of a client.
+const PACE: Duration = Duration::from_millis(20);
+
+/// How long a report reads, and how long there is none.
+const REPORT: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(500));
+
+/// Sends the statements of one turn; answers each one's latency, from when it was due.
+pub(super) fn felt(database: &ScratchDatabase, turn: Duration, rows: i64) -> Vec<Duration> {
+    let count = (turn.as_millis() / PACE.as_millis()) as u32;
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut client = database.connect().expect("a connection");
+                    let update =
+                        client.prepare("UPDATE sale SET other = other + 1 WHERE id = $1").expect("a statement");
+                    let select = client.prepare("SELECT other FROM sale WHERE id = $1").expect("a statement");
+                    let begun = Instant::now() + PACE * number / CLIENTS;
+                    let one = |round: u32| {
+                        let due = begun + PACE * round;
+                        thread::sleep(due.saturating_duration_since(Instant::now()));
+                        let id = 1 + i64::from(number * 251 + round * 7919) % rows;
+                        let statement = if round.is_multiple_of(2) { &update } else { &select };
+                        client.execute(statement, &[&id]).expect("a statement of the application");
+                        due.elapsed()
+                    };
+                    (0..count).map(one).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
+    })
+}
+
+/// Reads the table in transactions of seconds, until `ended`.
+pub(super) fn report(database: &ScratchDatabase, ended: &AtomicBool) {
+    let mut client = database.connect().expect("a connection");
+    while !ended.load(Ordering::SeqCst) {
+        run(&mut client, "BEGIN; SELECT count(*) FROM sale");
+        pause(REPORT.0, ended);
+        run(&mut client, "COMMIT");
+        pause(REPORT.1, ended);
+    }
+}
+
+/// Waits, but not beyond `ended`.
+pub(super) fn pause(time: Duration, ended: &AtomicBool) {
+    let begun = Instant::now();
+    while begun.elapsed() < time && !ended.load(Ordering::SeqCst) {
+        thread::sleep(Duration::from_millis(5));
+    }
+}

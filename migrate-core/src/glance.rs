@@ -1,0 +1,62 @@
+//! The fast path: one query that takes no lock tells that there is nothing to do.
+
+use migrate_plan::{Phase, Plan};
+use postgres::Client;
+
+use crate::error::Error;
+use crate::instance::{self, Seen};
+use crate::migrator::Migrator;
+use crate::report::{Closed, PlanReport, Position, Report};
+use crate::state::Status;
+
+/// What a run would report that finds nothing to do; nothing where it would find something, or cannot tell.
+pub(crate) fn nothing_to_do(migrator: &Migrator, client: &mut Client) -> Result<Option<Report>, Error> {
+    let Some(beat) = instance::look(client, &migrator.knowledge())? else { return Ok(None) };
+    if beat.plans.iter().any(Seen::has_work) {
+        return Ok(None);
+    }
+    let mut report = Report::default();
+    for seen in &beat.plans {
+        match seen.place.and_then(|place| migrator.plans().get(place)) {
+            Some(plan) => report.plans.push(summary(plan, seen)),
+            None => report.unknown.push(seen.name.clone()),
+        }
+    }
+    Ok(Some(report))
+}
+
+fn summary(plan: &Plan, seen: &Seen) -> PlanReport {
+    let goal = plan.outline().stage.last_phase();
+    let held = seen.held_at.filter(|at| *at < Some(goal) && seen.status != Some(Status::Finished));
+    PlanReport {
+        name: seen.name.clone(),
+        position: position(seen),
+        side: seen.side,
+        done: Vec::new(),
+        done_before: seen.done,
+        beyond_stage: beyond(plan, seen, goal),
+        closed: held.map(|at| Closed::Held { at }).into_iter().collect(),
+        conflicts: seen.conflicts,
+        dependents: seen.dependents.clone(),
+        waits_for: Vec::new(),
+        looked_at: None,
+        acknowledged: Vec::new(),
+    }
+}
+
+/// How many steps are left beyond the stage of the build.
+fn beyond(plan: &Plan, seen: &Seen, goal: Phase) -> usize {
+    match seen.status {
+        None | Some(Status::Reverted) => plan.steps.iter().filter(|step| step.phase() > goal).count(),
+        _ => seen.beyond,
+    }
+}
+
+/// Where a plan is, in the words of a report.
+pub(crate) fn position(seen: &Seen) -> Position {
+    match seen.status {
+        None | Some(Status::Reverted) => Position::Before,
+        Some(Status::Finished) => Position::Finished,
+        Some(Status::Running) => seen.reached.map_or(Position::Before, Position::After),
+    }
+}

@@ -1,0 +1,154 @@
+//! One try at a locked transaction.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use postgres::{Client, Transaction};
+
+use super::{LockCost, LockRequest, SPIN};
+use crate::database::{DatabaseError, Doing};
+use crate::error::Error;
+use crate::event::Event;
+
+/// A session of ours that is stopped in the middle of a transaction is ended by the server after this
+/// long, so that it does not hold a table for ever.
+const ABANDONED: Duration = Duration::from_secs(2);
+
+/// How long a prepared transaction asks for the lock: it has written, and others should not wait for it.
+const PREPARED: Duration = Duration::from_millis(100);
+
+/// The lock is asked for for a moment, and the work is done if it is had.
+pub(super) struct Attempt<'a> {
+    pub(super) request: &'a LockRequest<'a>,
+    /// Whether to queue for the lock, briefly, instead of asking whether it is free.
+    pub(super) queue: bool,
+    /// When the lock was first asked for.
+    pub(super) begun: Instant,
+    pub(super) cost: LockCost,
+}
+
+impl Attempt<'_> {
+    /// What came of the work; nothing where a lock was refused, and nothing has happened.
+    pub(super) fn run<T>(
+        &mut self,
+        client: &mut Client,
+        prepare: &mut impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
+        work: &mut impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let mut transaction = client.transaction().doing("beginning a transaction")?;
+        let (value, locked) = match self.within(&mut transaction, prepare, work) {
+            Err(error) if is_refusal(&error) => return Ok(None),
+            Ok(None) => return Ok(None),
+            Ok(Some(done)) => done,
+            Err(error) => return Err(error),
+        };
+        // Constraints that are checked here may be refused a lock as well: then nothing was committed.
+        match transaction.commit().doing("committing").map_err(Error::from) {
+            Err(error) if is_refusal(&error) => return Ok(None),
+            outcome => outcome?,
+        }
+        self.tell(locked.elapsed());
+        Ok(Some(value))
+    }
+
+    /// Looks whether the lock can be had at all, prepares, takes it, and does the work under it; answers also since
+    /// when it is held.
+    fn within<T>(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        prepare: &mut impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
+        work: &mut impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
+    ) -> Result<Option<(T, Instant)>, Error> {
+        let limits = format!(
+            "SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
+            self.share_of_budget(2),
+            ABANDONED.as_millis()
+        );
+        transaction.batch_execute(&limits).doing("setting up a transaction")?;
+        if !self.queue && !self.is_free(transaction)? {
+            return Ok(None);
+        }
+        prepare(transaction)?;
+        let is_had = if self.queue { self.wait(transaction)? } else { self.spin(transaction)? };
+        if !is_had {
+            return Ok(None);
+        }
+        let locked = Instant::now();
+        self.cost.waited = self.begun.elapsed();
+        Ok(Some((work(transaction, &self.cost)?, locked)))
+    }
+
+    /// Takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs more.
+    fn is_free(&self, transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+        let look = format!("SAVEPOINT looked; {} NOWAIT; ROLLBACK TO SAVEPOINT looked", self.lock());
+        had(transaction.batch_execute(&look).running("locking a table", &look))
+    }
+
+    /// Asks whether the lock is free, again and again, but not for so long that the transaction would be in the
+    /// way of others.
+    fn spin(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+        let ask = format!("SAVEPOINT asked; {} NOWAIT; RELEASE SAVEPOINT asked; {}", self.lock(), self.once_had());
+        let begun = Instant::now();
+        while !had(transaction.batch_execute(&ask).running("locking a table", &ask))? {
+            if begun.elapsed() >= PREPARED {
+                return Ok(false);
+            }
+            transaction.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
+            thread::sleep(SPIN);
+            self.cost.tries += 1;
+        }
+        Ok(true)
+    }
+
+    /// Stands in the queue for the lock.
+    ///
+    /// A queue for a table with partitions holds some of them while it waits for the next: the limit on each
+    /// lock alone would let others wait for as many times the budget as there are partitions. So the statement as a
+    /// whole has the same limit.
+    fn wait(&self, transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+        let (limit, lock) = (self.share_of_budget(2), self.lock());
+        let queue = format!(
+            "SET LOCAL statement_timeout = {limit}; {lock}; SET LOCAL statement_timeout = 0; {}",
+            self.once_had()
+        );
+        match transaction.batch_execute(&queue).running("locking a table", &queue) {
+            Err(error) if error.is_cancelled() => Ok(false),
+            outcome => had(outcome),
+        }
+    }
+
+    fn lock(&self) -> String {
+        format!("LOCK TABLE {} IN {} MODE", self.request.table, self.request.mode)
+    }
+
+    /// Under the lock, what else is locked gets half of what the queue has left of the budget.
+    fn once_had(&self) -> String {
+        format!("SET LOCAL lock_timeout = {}", self.share_of_budget(4))
+    }
+
+    /// In milliseconds; never 0, which is no limit at all.
+    fn share_of_budget(&self, parts: u32) -> u128 {
+        (self.request.migrator.limits().stall_budget / parts).as_millis().max(1)
+    }
+
+    fn tell(&self, held: Duration) {
+        let LockRequest { migrator, table, .. } = self.request;
+        let LockCost { mode, tries, waited, ref blockers_seen, vacuums_cancelled } = self.cost;
+        tracing::debug!(table, %mode, tries, ?waited, ?held, vacuums_cancelled, "lock held");
+        migrator.notify(&Event::LockHeld { table, mode, tries, waited, held, blockers: blockers_seen });
+    }
+}
+
+/// Whether a lock was had; anything but a refusal is an error.
+fn had(outcome: Result<(), DatabaseError>) -> Result<bool, Error> {
+    match outcome {
+        Ok(()) => Ok(true),
+        Err(error) if error.is_lock_refused() => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether all of it can be tried again.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::Database(error) if error.is_lock_refused())
+}

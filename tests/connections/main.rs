@@ -1,0 +1,9 @@
+//! Where connections come from: TLS of a real server, and a real pooler before one.
+
+mod addresses;
+mod pooled;
+mod pooled_reading;
+mod pooler;
+mod scenery;
+#[cfg(any(feature = "rustls", feature = "native-tls"))]
+mod tls;
