@@ -33,7 +33,16 @@ pub(super) fn naming(client: &mut impl GenericClient, plan: &PlanRow) -> Result<
              ORDER BY 1"
         );
         let rows = client
-            .query(&sql, &[&columns.plain, &columns.patterns, &table_words.plain, &table_words.patterns, &relations])
+            .query_typed(
+                &sql,
+                &[
+                    (&columns.plain, Type::TEXT_ARRAY),
+                    (&columns.patterns, Type::TEXT_ARRAY),
+                    (&table_words.plain, Type::TEXT_ARRAY),
+                    (&table_words.patterns, Type::TEXT_ARRAY),
+                    (&relations, Type::OID_ARRAY),
+                ],
+            )
             .doing("looking for functions that name an old column")?;
         for row in rows {
             let (function, language, names_table): (String, String, bool) = (row.get(0), row.get(1), row.get(2));
