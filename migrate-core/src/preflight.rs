@@ -137,7 +137,7 @@ fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
         let here = names.iter().filter(|(schema, _)| *schema == *table.schema).map(|(_, name)| name.as_str());
         match migrate_plan::check::nearest(&table.name, here) {
             Some(near) => format!("did you mean {}.{near}?", table.schema),
-            None => format!("create it first, or mend its name in the plan{}", columns::deleted_plan(client)?),
+            None => "create it first, or mend its name in the plan".to_owned(),
         }
     } else {
         format!("there is {}: write its schema in the plan", elsewhere.join(", "))

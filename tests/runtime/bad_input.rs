@@ -128,7 +128,8 @@ fn a_foreign_partition_is_out_of_reach_and_named() {
 fn a_missing_column_is_named_with_the_nearest_one() {
     assert_eq!(
         refused_once("CREATE TABLE till (id bigint PRIMARY KEY, totals numeric(12,2) NOT NULL)", CENTS),
-        "column public.till.total does not exist: did you mean `totals`?"
+        "column public.till.total does not exist: did you mean `totals`?; or, if a plan that was deleted from the code made it, \
+         load a dump of the schema that was taken after that plan, and record with `baseline` what it holds"
     );
 }
 

@@ -145,6 +145,10 @@ fn a_security_definer_function_writes_both_sides() {
     let mut writer = app.connect(&database);
     run(&mut writer, "SELECT put_old(1, 9)");
     for (phase, old) in [(Phase::DualWrite, "total"), (Phase::Switch, "total"), (Phase::Contract, "\"~total\"")] {
+        if phase == Phase::Contract {
+            // It would keep the gate closed.
+            run(&mut client, "DROP FUNCTION put_old");
+        }
         phases::carry(&MONEY, &mut client, phase);
         let both = format!("SELECT {old}, total_cents FROM till WHERE id = 1");
         if phase != Phase::Contract {

@@ -131,6 +131,13 @@ fn a_runner_that_is_no_superuser_fills_through_the_users_triggers() {
     assert_eq!(observed::value(&mut client, "SELECT count(*) FROM person WHERE nickname IS DISTINCT FROM nick"), "0");
     phases::carry(&NAMES, &mut session, Phase::Switch);
     let report = database::migrator(NAMES.contract).run(&mut session).expect("a run");
+    assert!(report.to_string().contains("[function:public.lowered()]"), "{report}");
+    run(
+        &mut client,
+        "CREATE OR REPLACE FUNCTION lowered() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN NEW.nickname := lower(NEW.nickname); RETURN NEW; END'",
+    );
+    let report = database::migrator(NAMES.contract).run(&mut session).expect("a run");
     assert!(!report.to_string().contains("closed"), "{report}");
     assert_eq!(observed::value(&mut client, "SELECT count(*) FROM person WHERE nickname LIKE 'ann%'"), "500");
 }

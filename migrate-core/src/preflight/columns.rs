@@ -81,14 +81,14 @@ fn missing(client: &mut Client, shown: &str, name: &str, live: &[Live]) -> Resul
 
 /// What to do besides in a database in which no plan has been carried out: the one that made what is missing may be gone from
 /// the code, since every database of that time had it behind it.
-pub(super) fn deleted_plan(client: &mut Client) -> Result<&'static str, Error> {
+fn deleted_plan(client: &mut Client) -> Result<&'static str, Error> {
     let is_fresh: bool = client
         .query_one("SELECT NOT EXISTS (SELECT FROM migrate.plan WHERE status = 'finished')", &[])
         .doing("looking for finished plans")?
         .get(0);
     Ok(if is_fresh {
-        "; no plan has been finished in this database, so if one that made it was deleted from the code, load a dump of the \
-         schema that was taken after it, and record what that holds with `baseline`"
+        "; or, if a plan that was deleted from the code made it, load a dump of the schema that was taken after that plan, and \
+         record with `baseline` what it holds"
     } else {
         ""
     })
