@@ -3,6 +3,7 @@
 mod addresses;
 mod pooled;
 mod pooled_reading;
+mod pooled_services;
 mod pooler;
 mod scenery;
 #[cfg(any(feature = "rustls", feature = "native-tls"))]

@@ -246,8 +246,12 @@ pub(crate) fn beat(
 
 /// Takes an instance off the list.
 pub(crate) fn leave(client: &mut Client, registered: &Registered) -> Result<(), Error> {
+    // Not prepared under a name, which a pooler may not know in the next message.
     client
-        .execute("SELECT migrate.leave($1, $2::text::uuid)", &[&registered.id, &registered.secret])
+        .query_typed(
+            "SELECT migrate.leave($1, $2::pg_catalog.text::pg_catalog.uuid)",
+            &[(&registered.id, Type::INT8), (&registered.secret, Type::TEXT)],
+        )
         .doing("leaving the list of instances")?;
     Ok(())
 }

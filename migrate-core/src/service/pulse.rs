@@ -168,8 +168,12 @@ impl Pulse<'_> {
     /// Makes sure that this is a session of its own; where it is not, the instance must not be taken for a live one.
     fn prove(&self, client: &mut Client, registered: &Registered) -> Result<(), Error> {
         let proven = self.shared.source.prove_direct(client, self.begun);
-        if matches!(proven, Err(Error::Pooled { .. })) {
-            instance::leave(client, registered)?;
+        if let Err(error @ Error::Pooled { .. }) = &proven {
+            // A pooler may take its time to answer again, and whoever waits for the start should not have to.
+            self.shared.fail(error.again());
+            if let Err(error) = instance::leave(client, registered) {
+                tracing::debug!(%error, "it stays on the list until its lease is over");
+            }
         }
         proven
     }
