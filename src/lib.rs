@@ -3,8 +3,9 @@
 //! A change is declared once, with [`plan!`], in the code of the application. The compiler refuses what is unsafe or
 //! wrong, with an error on the very token. The rest becomes steps in four phases: *expand* (the new shape appears, and
 //! every write reaches both), *dual-write* (the rows that exist are filled), *switch* (the new side wins) and
-//! *contract* (the old shape goes). A [`Migrator`] carries them out when the service starts, as far as the stage of
-//! the build and the data allow; until the last step everything can be taken back.
+//! *contract* (the old shape goes). [`Migrator::start`] makes the process one of the instances that live with the schema,
+//! and carries the steps out, as far as the stage of the build and the data allow; until the last step everything can be
+//! taken back. [`Migrator::run`] does the same once, on a connection of the caller's.
 
 #[cfg(feature = "cli")]
 pub mod cli;

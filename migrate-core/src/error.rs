@@ -239,6 +239,17 @@ pub enum Error {
         missing: Vec<String>,
     },
 
+    /// A phase was not reached within the time that a caller would wait.
+    #[error("{phase} is not done, after {:.1} s:{}\n  it goes on in the background", .waited.as_secs_f64(), lines(.missing))]
+    NotReached {
+        /// The phase.
+        phase: Phase,
+        /// How long it was waited for.
+        waited: Duration,
+        /// Each plan that has not come far enough, and what it waits for.
+        missing: Vec<String>,
+    },
+
     /// The instance has not renewed its lease in time, so that others may soon take it for dead.
     #[error(
         "this instance has not reached the database for {:.1} s, so that its schema may be taken from under it\n  it goes on by itself as soon as the database answers", .silent.as_secs_f64()

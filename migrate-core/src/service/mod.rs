@@ -111,7 +111,7 @@ impl Service {
     ///
     /// # Errors
     ///
-    /// [`Error::NotServed`] after `timeout`, with what each plan waits for; [`Error::Stopped`].
+    /// [`Error::NotReached`] after `timeout`, with what each plan waits for; [`Error::Stopped`].
     pub fn wait(&self, phase: Phase, timeout: Duration) -> Result<(), Error> {
         self.shared.wait_reached(phase, timeout)
     }

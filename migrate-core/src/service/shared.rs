@@ -388,7 +388,7 @@ impl Shared {
             }
             let waited = begun.elapsed();
             if waited >= timeout {
-                return Err(Error::NotServed { waited, missing });
+                return Err(Error::NotReached { phase, waited, missing });
             }
             self.rest(timeout - waited);
         }

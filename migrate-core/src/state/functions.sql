@@ -60,7 +60,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
                 ELSE (SELECT f.name FROM phase f WHERE f.number < j.first_left ORDER BY f.number DESC LIMIT 1) END,
            j.steps, j.done, j.left_to_do, j.beyond, (k.row).closed_at IS NOT NULL,
            NOT soundly OR (k.row).status IS DISTINCT FROM 'running' OR migrate.is_sound((k.row).id),
-           coalesce((k.row).waits_for, '{}'),
+           CASE WHEN (k.row).status = 'running' THEN (k.row).waits_for ELSE '{}' END,
            greatest((k.row).conflicts, pg_sequence_last_value(
                CASE (k.row).status WHEN 'running' THEN to_regclass(format('migrate.%I', k.name || '_conflicts')) END)),
            coalesce((k.row).dependents, '{}')
@@ -150,7 +150,9 @@ END $$;
 CREATE FUNCTION migrate.leave(instance bigint, secret uuid) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     UPDATE migrate.instance i SET state = 'stopped', ended_at = clock_timestamp()
-    WHERE i.id = leave.instance AND i.secret = leave.secret AND i.state = 'live'
+    WHERE i.id = leave.instance AND i.secret = leave.secret AND i.state = 'live';
+    -- Somebody may be waiting for just that.
+    SELECT pg_notify('migrate', '')
 $$;
 
 -- Whether the leader's seat is free for the caller: nobody has the lock, and its last holder did not say that nothing can be
