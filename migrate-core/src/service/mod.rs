@@ -8,6 +8,7 @@
 mod failure;
 mod pass;
 mod pulse;
+mod served;
 mod shared;
 mod starting;
 mod status;

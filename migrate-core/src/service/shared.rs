@@ -5,17 +5,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use migrate_plan::{Phase, Plan, Side};
+use migrate_plan::{Plan, Side};
 use postgres::CancelToken;
 
-use super::status::{PlanStatus, ServiceStatus};
 use crate::connect::Source;
 use crate::error::Error;
 use crate::event::Event;
-use crate::glance::position;
 use crate::instance::{Beat, Knowledge, Registered, Seat, Seen};
 use crate::migrator::Migrator;
-use crate::state::Status;
 
 /// The share of a lease after which an instance that cannot renew it fences itself: before anyone may call it dead.
 const FENCE: f64 = 0.66;
@@ -26,7 +23,7 @@ pub(super) struct Shared {
     pub(super) known: Knowledge,
     /// For each plan whether the new side is in use.
     sides: Box<[AtomicBool]>,
-    born: Instant,
+    pub(super) born: Instant,
     /// When the last beat that was answered was sent: milliseconds since `born`, and one more.
     beat_at: AtomicU64,
     inner: Mutex<Inner>,
@@ -34,32 +31,33 @@ pub(super) struct Shared {
 }
 
 #[derive(Default)]
-struct Inner {
-    registered: Option<Registered>,
-    seat: Option<Seat>,
-    plans: Vec<Seen>,
+pub(super) struct Inner {
+    pub(super) registered: Option<Registered>,
+    pub(super) seat: Option<Seat>,
+    pub(super) plans: Vec<Seen>,
     /// The pulse at work; an older one ends as soon as it can.
-    pulse: u64,
+    pub(super) pulse: u64,
     /// When it last got on.
-    pulse_at: Option<Instant>,
-    pass: Option<Pass>,
-    passes: u64,
+    pub(super) pulse_at: Option<Instant>,
+    pub(super) pass: Option<Pass>,
+    pub(super) passes: u64,
     /// Whether connections of the source are known to be sessions of their own.
-    is_proven: bool,
+    pub(super) is_proven: bool,
     /// Whether the schema has served this build once.
-    is_served: bool,
+    pub(super) is_served: bool,
     /// What ended the pulse for good.
-    failure: Option<Arc<Error>>,
+    pub(super) failure: Option<Arc<Error>>,
     /// What a start that waits is to be told, in place of waiting on.
-    hopeless: Option<Error>,
+    pub(super) hopeless: Option<Error>,
     /// What went wrong last, for people.
-    trouble: Option<String>,
-    ended: bool,
-    wakers: Vec<Waker>,
+    pub(super) trouble: Option<String>,
+    pub(super) ended: bool,
+    pub(super) changes: u64,
+    pub(super) wakers: Vec<Waker>,
 }
 
 /// Steps being done by this instance.
-struct Pass {
+pub(super) struct Pass {
     number: u64,
     /// Its term, once it has begun one.
     term: Option<i64>,
@@ -83,12 +81,13 @@ impl Shared {
     }
 
     /// A panic elsewhere leaves what is known as it was.
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets everybody look who waits for something.
     fn tell(&self, mut inner: MutexGuard<'_, Inner>) {
+        inner.changes += 1;
         let wakers = std::mem::take(&mut inner.wakers);
         drop(inner);
         self.changed.notify_all();
@@ -120,60 +119,6 @@ impl Shared {
 
     pub(super) fn is_fenced(&self) -> bool {
         self.silent() > self.migrator.limits().lease.mul_f64(FENCE)
-    }
-
-    pub(super) fn ready(&self) -> Result<(), Error> {
-        let inner = self.lock();
-        if self.migrator.is_stopping() {
-            return Err(Error::Stopped);
-        }
-        if let Some(failure) = &inner.failure {
-            return Err(failure.again());
-        }
-        if self.is_fenced() {
-            return Err(Error::Fenced { silent: self.silent() });
-        }
-        match self.missing(&inner) {
-            missing if missing.is_empty() => Ok(()),
-            missing => Err(Error::NotServed { waited: self.born.elapsed(), missing }),
-        }
-    }
-
-    /// The plans that have not come far enough for this build, and what they wait for.
-    fn missing(&self, inner: &Inner) -> Vec<String> {
-        self.lacking(inner, |seen, place| seen.serves(self.known.stages[place]))
-    }
-
-    fn lacking(&self, inner: &Inner, is_enough: impl Fn(&Seen, usize) -> bool) -> Vec<String> {
-        if inner.plans.is_empty() && !self.known.names.is_empty() || inner.registered.is_none() {
-            let why = inner.trouble.as_deref().unwrap_or("the database has not answered yet");
-            return vec![why.to_owned()];
-        }
-        let trouble = inner.trouble.as_ref().or(inner.seat.as_ref().and_then(|seat| seat.trouble.as_ref()));
-        let waiting =
-            inner.seat.as_ref().and_then(|seat| seat.waiting.as_ref()).map(|what| format!("waiting for {what}"));
-        let is_mine = |seen: &&Seen| seen.place.is_some_and(|place| place < self.known.stages.len());
-        let lacking = inner.plans.iter().filter(is_mine).filter(|seen| !is_enough(seen, seen.place.unwrap_or(0)));
-        lacking
-            .map(|seen| {
-                let position = position(seen);
-                let why: Vec<&str> = seen.waits_for.iter().chain(&waiting).chain(trouble).map(String::as_str).collect();
-                let why = if !why.is_empty() {
-                    why.join("; ")
-                } else if !self.migrator.limits().may_lead {
-                    "this instance leaves the steps to others".to_owned()
-                } else if inner.seat.as_ref().is_some_and(|seat| !seat.may_lead) {
-                    "this role may not carry steps out, and no other instance does".to_owned()
-                } else {
-                    "its steps are being done".to_owned()
-                };
-                format!(
-                    "plan `{}` at stage {}: {position}; {why}",
-                    seen.name,
-                    self.known.stages[seen.place.unwrap_or(0)]
-                )
-            })
-            .collect()
     }
 
     /// Takes in what a beat, sent at `sent`, has answered.
@@ -321,23 +266,6 @@ impl Shared {
         self.lock().is_served
     }
 
-    /// What a start would return now; nothing while it is to wait.
-    pub(super) fn outcome(&self) -> Option<Result<(), Error>> {
-        let mut inner = self.lock();
-        if let Some(failure) = &inner.failure {
-            return Some(Err(failure.again()));
-        }
-        if let Some(error) = inner.hopeless.take() {
-            return Some(Err(error));
-        }
-        let missing = self.missing(&inner);
-        if missing.is_empty() {
-            return Some(Ok(()));
-        }
-        let waited = self.born.elapsed();
-        (waited >= self.migrator.limits().start_budget).then_some(Err(Error::NotServed { waited, missing }))
-    }
-
     /// Has `waker` woken when something has changed.
     pub(super) fn wake(&self, waker: &Waker) {
         let mut inner = self.lock();
@@ -356,50 +284,16 @@ impl Shared {
         !self.lock().wakers.is_empty()
     }
 
-    pub(super) fn wait_served(&self) -> Result<(), Error> {
-        loop {
-            if let Some(outcome) = self.outcome() {
-                return outcome;
-            }
-            let left = self.migrator.limits().start_budget.saturating_sub(self.born.elapsed());
-            self.rest(left);
-        }
+    /// How often something has changed so far.
+    pub(super) fn changes(&self) -> u64 {
+        self.lock().changes
     }
 
-    pub(super) fn wait_reached(&self, phase: Phase, timeout: Duration) -> Result<(), Error> {
-        let begun = Instant::now();
-        loop {
-            let missing = {
-                let inner = self.lock();
-                if self.migrator.is_stopping() {
-                    return Err(Error::Stopped);
-                }
-                if let Some(failure) = &inner.failure {
-                    return Err(failure.again());
-                }
-                self.lacking(&inner, |seen, place| {
-                    let goal = phase.min(self.known.stages[place].last_phase());
-                    seen.status == Some(Status::Finished)
-                        || seen.status == Some(Status::Running) && seen.reached >= Some(goal)
-                })
-            };
-            if missing.is_empty() {
-                return Ok(());
-            }
-            let waited = begun.elapsed();
-            if waited >= timeout {
-                return Err(Error::NotReached { phase, waited, missing });
-            }
-            self.rest(timeout - waited);
-        }
-    }
-
-    /// Waits until something changes, `at_most` so long.
-    pub(super) fn rest(&self, at_most: Duration) {
-        let inner = self.lock();
-        if !self.migrator.is_stopping() {
-            let _ = self.changed.wait_timeout(inner, at_most.min(Duration::from_millis(500)));
-        }
+    /// Waits until something changes after the first `seen` changes, `at_most` so long.
+    pub(super) fn rest(&self, seen: u64, at_most: Duration) {
+        let unchanged = |inner: &mut Inner| inner.changes == seen;
+        // Whatever comes of it, the caller looks again.
+        drop(self.changed.wait_timeout_while(self.lock(), at_most, unchanged));
     }
 
     /// Waits out a pause, or until the service is stopped.
@@ -445,31 +339,5 @@ impl Shared {
 
     pub(super) fn notify(&self, event: &Event<'_>) {
         self.migrator.notify(event);
-    }
-
-    pub(super) fn status(&self) -> ServiceStatus {
-        let inner = self.lock();
-        let plans = inner.plans.iter().filter_map(|seen| {
-            let place = seen.place?;
-            let stage = *self.known.stages.get(place)?;
-            Some(PlanStatus {
-                name: seen.name.clone(),
-                stage,
-                position: position(seen),
-                side: seen.side,
-                is_served: seen.serves(stage),
-                waits_for: seen.waits_for.clone(),
-            })
-        });
-        let trouble = inner.failure.as_ref().map(ToString::to_string).or_else(|| inner.trouble.clone());
-        ServiceStatus {
-            instance: inner.registered.as_ref().map(|registered| registered.tag.clone()),
-            is_leading: inner.pass.is_some(),
-            is_fenced: self.is_fenced(),
-            silent: self.silent(),
-            plans: plans.collect(),
-            waiting: inner.seat.as_ref().and_then(|seat| seat.waiting.clone()),
-            trouble: trouble.or_else(|| inner.seat.as_ref().and_then(|seat| seat.trouble.clone())),
-        }
     }
 }

@@ -28,7 +28,7 @@ fn supervise(shared: &Arc<Shared>) {
     let mut was_fenced = false;
     begin_pulse(shared);
     while !shared.migrator.is_stopping() {
-        shared.rest(TICK);
+        shared.pause(TICK);
         if shared.has_wakers() {
             shared.tick();
         }
