@@ -3,6 +3,7 @@
 //! It executes plans that were made and checked while the program compiled; users depend on the crate
 //! `migrate`, which re-exports what is here.
 
+mod ask;
 mod blocker;
 mod bounds;
 mod catalog;

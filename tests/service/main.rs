@@ -8,6 +8,7 @@ mod agent;
 mod builds;
 mod faults;
 mod fleets;
+mod fresh;
 mod leads;
 mod proxy;
 mod schedules;

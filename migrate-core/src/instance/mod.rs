@@ -1,10 +1,12 @@
 //! The processes of applications: who they are, and what they know.
 
 mod registry;
+mod settled;
 
 pub(crate) use registry::{
     Beat, Knowledge, NAMESPACE, Registered, Registration, Seat, Seen, beat, hold_lock, leave, look, register,
 };
+pub(crate) use settled::{Settled, settled};
 
 /// What a process calls itself: the application, and the version of its build.
 ///

@@ -5,6 +5,7 @@ use std::time::Instant;
 use postgres::GenericClient;
 
 use super::JournalStep;
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::lock::LockCost;
@@ -70,7 +71,7 @@ pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Resu
     let holders: Option<Vec<String>> =
         entry.lock.map(|lock| lock.blockers_seen.iter().map(ToString::to_string).collect());
     client
-        .execute(
+        .tell(
             "INSERT INTO migrate.history (plan, event, step, statements, took, lock_waited, lock_holders) \
              VALUES ($1, $2, $3, $4, make_interval(secs => $5), make_interval(secs => $6), $7)",
             &[&entry.plan, &entry.event, &entry.step, &entry.statements, &took, &waited, &holders],
@@ -86,7 +87,7 @@ pub(crate) fn history(
     limit: u32,
 ) -> Result<Vec<HistoryEntry>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), plan, event, step, \
                     coalesce(statements, '{}'), role, application, decided_by, reason \
              FROM migrate.history WHERE $1::text IS NULL OR plan = $1 ORDER BY id DESC LIMIT $2",
