@@ -6,6 +6,7 @@ use migrate_plan::Plan;
 use migrate_plan::plan::{Bounded, Table};
 use postgres::{Client, Transaction};
 
+use crate::ask::Ask;
 use crate::catalog::{self, Heap};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
@@ -121,7 +122,7 @@ impl Scan<'_> {
             .map(|found| format!("pg_catalog.count(*) FILTER (WHERE {})", found.bounded.outside))
             .collect();
         let sql = format!("SELECT {} FROM ONLY {} WHERE {window}", counts.join(", "), heap.sql);
-        let row = transaction.query_one(&sql, &[]).running("looking at bounds", &sql)?;
+        let row = transaction.ask_one(&sql, &[]).running("looking at bounds", &sql)?;
         for (place, found) in self.found.iter_mut().enumerate() {
             let outside = row.get::<_, i64>(place) as u64;
             if outside == 0 || found.is_enough() {
@@ -161,6 +162,6 @@ fn keys(
         found.bounded.outside,
         KEYS - found.keys.len()
     );
-    let rows = transaction.query(&sql, &[]).running("looking at bounds", &sql)?;
+    let rows = transaction.ask(&sql, &[]).running("looking at bounds", &sql)?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }

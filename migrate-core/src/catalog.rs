@@ -4,6 +4,7 @@ use migrate_plan::ident::own;
 use postgres::GenericClient;
 use postgres::types::Type;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 
@@ -33,7 +34,7 @@ pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind = 'r' ORDER BY c.oid"
     );
-    let rows = client.query(&sql, &[&table]).doing("listing a table's partitions")?;
+    let rows = client.ask(&sql, &[&table]).doing("listing a table's partitions")?;
     Ok(rows
         .into_iter()
         .map(|row| Heap {
@@ -58,7 +59,7 @@ pub(crate) fn members(client: &mut impl GenericClient, table: &str) -> Result<Ve
 /// SQL for the key of a row of a heap, as `jsonb`: its primary key, or its place in the heap.
 pub(crate) fn key_sql(client: &mut impl GenericClient, relation: u32) -> Result<String, Error> {
     let row = client
-        .query_one(
+        .ask_one(
             "SELECT pg_catalog.string_agg(pg_catalog.format('%L, %I', a.attname, a.attname), ', ' ORDER BY k.place) \
              FROM pg_catalog.pg_index i \
              CROSS JOIN LATERAL pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place) \
@@ -81,7 +82,7 @@ pub(crate) fn trigger_members(client: &mut impl GenericClient, table: &str) -> R
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
          WHERE NOT c.relispartition ORDER BY c.oid = pg_catalog.to_regclass($1) DESC, c.oid"
     );
-    let rows = client.query(&sql, &[&table]).doing("listing a table's children")?;
+    let rows = client.ask(&sql, &[&table]).doing("listing a table's children")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
@@ -96,7 +97,7 @@ pub(crate) fn strays(client: &mut impl GenericClient, table: &str, function: &st
            AND NOT EXISTS (SELECT FROM member m WHERE m.oid = c.oid) \
          ORDER BY 1"
     );
-    let rows = client.query(&sql, &[&table, &format!("{}()", own(function))]).doing("looking for former children")?;
+    let rows = client.ask(&sql, &[&table, &format!("{}()", own(function))]).doing("looking for former children")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
@@ -115,7 +116,7 @@ pub(crate) fn triggers_after(
            AND NOT t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u']) \
          ORDER BY 1, 2"
     );
-    let rows = client.query(&sql, &[&table, &sync]).doing("listing a table's triggers")?;
+    let rows = client.ask(&sql, &[&table, &sync]).doing("listing a table's triggers")?;
     Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
@@ -129,7 +130,7 @@ pub(crate) fn unsynced(client: &mut impl GenericClient, table: &str) -> Result<V
                   AND t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u'])) < 2 \
          ORDER BY 1"
     );
-    let rows = client.query(&sql, &[&table]).doing("looking for the sync triggers")?;
+    let rows = client.ask(&sql, &[&table]).doing("looking for the sync triggers")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
@@ -167,8 +168,6 @@ pub(crate) fn dependents(
          FROM gone g WHERE g.attacl IS NOT NULL \
          ORDER BY 1"
     );
-    let rows = client
-        .query_typed(&sql, &[(&table, Type::TEXT), (&columns, Type::TEXT_ARRAY)])
-        .doing("looking what depends on a column")?;
+    let rows = client.ask(&sql, &[&table, &columns]).doing("looking what depends on a column")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }

@@ -5,6 +5,7 @@ use migrate_plan::sync::{self, Part};
 use migrate_plan::{Side, SyncChange};
 use postgres::GenericClient;
 
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -82,7 +83,7 @@ fn parts(
     becomes: Becomes,
 ) -> Result<Vec<Part>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT p.block, p.descent, p.update_condition, p.reads, p.writes \
              FROM migrate.plan_table t \
              JOIN migrate.plan o ON o.id = t.plan \

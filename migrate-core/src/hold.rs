@@ -3,6 +3,7 @@
 use migrate_plan::Phase;
 use postgres::Client;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::state::{self, Entry, PlanRow, Status};
@@ -32,7 +33,7 @@ pub(crate) fn hold(client: &mut Client, name: &str) -> Result<Option<Phase>, Err
 fn set(client: &mut Client, plan: &PlanRow, at: Option<Phase>) -> Result<bool, Error> {
     let before = plan.held_at.map(word);
     let written = client
-        .execute(
+        .tell(
             "WITH held AS ( \
                  UPDATE migrate.plan SET held_at = $2 \
                  WHERE id = $1 AND held_at IS NOT DISTINCT FROM $3 AND status <> 'finished' RETURNING name) \
@@ -47,7 +48,7 @@ fn set(client: &mut Client, plan: &PlanRow, at: Option<Phase>) -> Result<bool, E
 pub(crate) fn move_to(client: &mut Client, plan: &PlanRow, phase: Phase) -> Result<(), Error> {
     let mut transaction = client.transaction().doing("ending a hold")?;
     transaction
-        .execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&plan.id, &phase.as_str()])
+        .tell("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&plan.id, &phase.as_str()])
         .doing("ending a hold")?;
     let event = event(Some(phase));
     state::record(&mut transaction, &Entry::of(&plan.name, &event))?;
@@ -63,7 +64,7 @@ pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
     }
     let mut transaction = client.transaction().doing("releasing a plan")?;
     let changed = transaction
-        .execute("UPDATE migrate.plan SET held_at = NULL WHERE name = $1", &[&name])
+        .tell("UPDATE migrate.plan SET held_at = NULL WHERE name = $1", &[&name])
         .doing("releasing a plan")?;
     if changed == 0 {
         return Err(not_started());

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use postgres::types::Type;
 use postgres::{Client, GenericClient};
 
+use crate::ask::Ask;
 use crate::blocker::{Blocker, BlockerKind};
 use crate::database::Doing;
 use crate::error::Error;
@@ -96,9 +97,8 @@ pub(crate) fn is_asked_for(client: &mut impl GenericClient) -> Result<bool, Erro
 
 /// Asks for the leader's lock once.
 pub(crate) fn try_lock(client: &mut impl GenericClient) -> Result<bool, Error> {
-    let row = client
-        .query_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&KEY])
-        .doing("asking for the leader's lock")?;
+    let row =
+        client.ask_one("SELECT pg_catalog.pg_try_advisory_lock($1)", &[&KEY]).doing("asking for the leader's lock")?;
     Ok(row.get(0))
 }
 
@@ -108,7 +108,7 @@ pub(crate) fn begin_term(client: &mut impl GenericClient, claimant: Claimant) ->
     let (instance, lease) = claimant.instance.unzip();
     let lease = lease.map(|lease: Duration| lease.as_secs_f64());
     let row = client
-        .query_one(
+        .ask_one(
             "WITH begun AS ( \
                  UPDATE migrate.leader SET term = term + 1, pid = pg_catalog.pg_backend_pid(), instance = $1, \
                         application = pg_catalog.current_setting('application_name'), \
@@ -126,7 +126,7 @@ pub(crate) fn begin_term(client: &mut impl GenericClient, claimant: Claimant) ->
 /// Gives the lock back, and ends the term if one has begun.
 pub(crate) fn release(client: &mut Client) -> Result<(), Error> {
     let row = client
-        .query_one(
+        .ask_one(
             "SELECT pg_catalog.current_setting('migrate.term', true), pg_catalog.pg_advisory_unlock($1), \
                     pg_catalog.set_config('migrate.term', '', false), \
                     pg_catalog.set_config('migrate.instance', '', false)",
@@ -136,7 +136,7 @@ pub(crate) fn release(client: &mut Client) -> Result<(), Error> {
     let term: Option<String> = row.get(0);
     if let Some(term) = term.and_then(|term| term.parse::<i64>().ok()) {
         client
-            .execute("UPDATE migrate.leader SET pid = NULL, released_at = clock_timestamp() WHERE term = $1", &[&term])
+            .tell("UPDATE migrate.leader SET pid = NULL, released_at = clock_timestamp() WHERE term = $1", &[&term])
             .doing("ending a term")?;
     }
     Ok(())
@@ -145,7 +145,7 @@ pub(crate) fn release(client: &mut Client) -> Result<(), Error> {
 /// Says that there is nothing to do for a while, in the term of this session.
 pub(crate) fn rest(client: &mut Client, pause: Duration) -> Result<(), Error> {
     client
-        .execute(
+        .tell(
             "UPDATE migrate.leader SET trouble = NULL, \
                     idle_until = clock_timestamp() + pg_catalog.make_interval(secs => $1) \
              WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint",
@@ -158,7 +158,7 @@ pub(crate) fn rest(client: &mut Client, pause: Duration) -> Result<(), Error> {
 /// Says what ended a pass early, and that it need not be tried again for a while, in the term of this session.
 pub(crate) fn stumble(client: &mut Client, trouble: &str, pause: Duration) -> Result<(), Error> {
     client
-        .execute(
+        .tell(
             "UPDATE migrate.leader SET trouble = $2, \
                     idle_until = clock_timestamp() + pg_catalog.make_interval(secs => $1) \
              WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint",
@@ -194,7 +194,7 @@ pub(crate) fn require_term(rows: u64) -> Result<(), Error> {
 pub(crate) fn depose(client: &mut impl GenericClient, pid: i32) -> Result<bool, Error> {
     let (high, low) = halves();
     let row = client
-        .query_opt(
+        .ask_opt(
             "SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l \
              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid = $3 \
                AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \

@@ -4,6 +4,7 @@
 //! `migrate`, which re-exports what is here.
 
 mod acknowledge;
+mod ask;
 mod baseline;
 mod blocker;
 mod bounds;

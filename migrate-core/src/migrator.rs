@@ -75,6 +75,13 @@ impl Migrator {
         self
     }
 
+    /// Turns soak times and waits off, for development and tests: the settings become [`Settings::without_waits`]. Gates
+    /// that protect data stay. What else is to be set differently is set after it.
+    #[must_use]
+    pub fn without_waits(self) -> Migrator {
+        self.settings(Settings::without_waits())
+    }
+
     /// Says which application this is, and in which version: `migrate::instance!()`. Without it, the program's file name
     /// is all there is.
     #[must_use]

@@ -13,6 +13,7 @@ use migrate_plan::ident::{Qualified, UPDATE_TRIGGER};
 use migrate_plan::plan::Table;
 use postgres::Client;
 
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
@@ -49,7 +50,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
     let name = table.qualified().to_string();
     let shown = format!("table {}.{}", table.schema, table.name);
     let row = client
-        .query_opt(
+        .ask_opt(
             "SELECT c.oid, c.relkind::text, c.relpersistence::text, \
                     pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner)::text, \
                     current_user::text, c.relispartition, \
@@ -99,7 +100,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
         return Ok(None);
     }
     let foreign = client
-        .query(
+        .ask(
             "WITH RECURSIVE member(oid) AS (SELECT $1::oid \
                  UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent) \
              SELECT c.oid::regclass::text FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
@@ -119,7 +120,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
 
 fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c \
              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
              WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'migrate') \
@@ -152,7 +153,7 @@ fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
 /// Policies must not hide rows from the jobs: they would be neither filled nor compared.
 fn hidden_rows(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let rows = client
-        .query(
+        .ask(
             "WITH RECURSIVE member(oid) AS (SELECT $1::oid \
                  UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent) \
              SELECT n.nspname || '.' || c.relname, current_user::text FROM member m \
@@ -179,7 +180,7 @@ fn hidden_rows(client: &mut Client, table: &Table, relation: u32, problems: &mut
 /// Whoever writes the table must reach the functions of the sync.
 fn reachable(client: &mut Client, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let row = client
-        .query_one("SELECT pg_catalog.has_schema_privilege('public', 'migrate', 'USAGE')", &[])
+        .ask_one("SELECT pg_catalog.has_schema_privilege('public', 'migrate', 'USAGE')", &[])
         .doing("asking for rights")?;
     if !row.get::<_, bool>(0) {
         problems.push(Problem::new(

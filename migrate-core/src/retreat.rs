@@ -3,6 +3,7 @@
 use migrate_plan::{Phase, Side, SyncChange, Work};
 use postgres::Client;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::leader::{self, Claimant};
@@ -26,7 +27,7 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
     }
     // The hold comes first: whatever ends this call early, no later run goes forward again.
     let held = phase.map_or("none", Phase::as_str);
-    client.execute("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &held]).doing("holding a plan")?;
+    client.tell("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &held]).doing("holding a plan")?;
     while let Some(last) = state::steps(client, row.id)?
         .into_iter()
         .rev()
@@ -38,7 +39,7 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
     }
     if phase.is_none() {
         client
-            .execute("UPDATE migrate.plan SET status = 'reverted' WHERE id = $1", &[&row.id])
+            .tell("UPDATE migrate.plan SET status = 'reverted' WHERE id = $1", &[&row.id])
             .doing("writing a plan's state")?;
     }
     state::record(client, &Entry::of(name, "reverted"))
@@ -83,7 +84,7 @@ fn require_revertible(client: &mut Client, row: &PlanRow, phase: Option<Phase>) 
         };
     }
     let later = client
-        .query(
+        .ask(
             "SELECT DISTINCT o.name FROM migrate.plan_table t \
              JOIN migrate.plan_table other ON other.relation = t.relation AND other.plan > t.plan \
              JOIN migrate.plan o ON o.id = other.plan AND o.status = 'running' \

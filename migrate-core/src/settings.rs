@@ -72,6 +72,30 @@ impl Default for Settings {
     }
 }
 
+impl Settings {
+    /// For development, tests and previews, where nothing that is old needs to be waited for: plans go from nothing to the
+    /// end of their stages in one go.
+    ///
+    /// Soak and grace are zero; an instance and a leader beat often and are given up soon, so that a process that was
+    /// killed keeps contract from nobody for more than three seconds; what is waited for is looked at ten times a second.
+    ///
+    /// Gates that protect data stay: rows that do not convert, sides that disagree, objects on an old column, and instances
+    /// that live and may use it close contract as they do anywhere. So does the lock protocol. Not for production: without
+    /// a soak there is no time in which the old side can be had back.
+    #[must_use]
+    pub fn without_waits() -> Settings {
+        Settings {
+            soak: Duration::ZERO,
+            grace: Duration::ZERO,
+            lease: Duration::from_secs(3),
+            beat: Duration::from_millis(500),
+            leader_lease: Duration::from_secs(2),
+            poll: Duration::from_millis(100),
+            ..Settings::default()
+        }
+    }
+}
+
 /// Leaves out the connection strings, which may hold passwords.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

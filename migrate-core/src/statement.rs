@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use crate::database::{DatabaseError, Doing};
+use crate::database::DatabaseError;
 use crate::error::Error;
 use crate::event::Event;
 use crate::migrator::Migrator;
@@ -46,11 +46,7 @@ pub(crate) fn perform(
             Ok(()) => return Err(Error::Drift { plan: plan.name.clone(), step: step.name.clone() }),
         }
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &[sql.to_owned()]))?;
-    transaction.commit().doing("writing the journal")?;
-    Ok(())
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &[sql.to_owned()]))
 }
 
 fn tell_retry(migrator: &Migrator, plan: &PlanRow, step: &JournalStep, error: &DatabaseError) {

@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
-use migrate_plan::ident::INSERT_TRIGGER;
+use migrate_plan::ident::{self, INSERT_TRIGGER, own};
 use migrate_plan::{LockMode, Side, SyncChange, Work};
 use postgres::{Client, GenericClient, Transaction};
 
+use crate::ask::Ask;
 use crate::compose::Becomes;
 use crate::database::Doing;
 use crate::error::Error;
@@ -73,10 +74,10 @@ pub(crate) fn undo(migrator: &Migrator, client: &mut Client, plan: &PlanRow, ste
         _ => {
             let mut transaction = client.transaction().doing("undoing a step")?;
             transaction
-                .execute("DELETE FROM migrate.cursor WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+                .tell("DELETE FROM migrate.cursor WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
                 .doing("forgetting a cursor")?;
             transaction
-                .execute("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+                .tell("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
                 .doing("forgetting failed rows")?;
             state::mark(&mut transaction, plan.id, step.number, StepState::Pending)?;
             transaction.commit().doing("undoing a step")?;
@@ -91,7 +92,7 @@ pub(crate) fn probe(client: &mut impl GenericClient, step: &JournalStep) -> Resu
     if step.probe.is_empty() {
         return Ok(true);
     }
-    let row = client.query_one(step.probe.as_str(), &[]).running("probing the catalog", &step.probe)?;
+    let row = client.ask_one(step.probe.as_str(), &[]).running("probing the catalog", &step.probe)?;
     Ok(row.get(0))
 }
 
@@ -116,12 +117,11 @@ impl LockedStep<'_> {
         };
         let (beside, under): (Vec<String>, Vec<String>) = all.into_iter().partition(|sql| is_beside_the_table(sql));
         let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
-        let conflicts = i64::try_from(gate::conflicts(client, self.plan)?).unwrap_or(i64::MAX);
         let sql = table.sql();
         let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
         let prepare = |transaction: &mut Transaction<'_>| {
             self.execute(transaction, &beside)?;
-            self.set_shape(transaction, table, *sync, conflicts)?;
+            self.set_shape(transaction, table, *sync)?;
             state::mark(transaction, self.plan.id, self.step.number, self.to)
         };
         request.transaction(client, prepare, |transaction, cost| {
@@ -134,20 +134,17 @@ impl LockedStep<'_> {
     }
 
     fn execute(&self, client: &mut impl GenericClient, statements: &[String]) -> Result<(), Error> {
-        for statement in statements {
-            client.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
+        if statements.is_empty() {
+            return Ok(());
         }
+        // Together: each round trip of its own would be one more for which others wait behind the lock.
+        let all = statements.join(";\n");
+        client.batch_execute(&all).running(&format!("step `{}`", self.step.name), &all)?;
         Ok(())
     }
 
     /// What of the plan stands on the table now, and when that came to be.
-    fn set_shape(
-        &self,
-        client: &mut impl GenericClient,
-        table: &TableRow,
-        sync: SyncChange,
-        conflicts: i64,
-    ) -> Result<(), Error> {
+    fn set_shape(&self, client: &mut impl GenericClient, table: &TableRow, sync: SyncChange) -> Result<(), Error> {
         let Some(shape) = compose::shape_after(sync) else { return Ok(()) };
         let stamp = match sync {
             SyncChange::Retire => ", retired_at = clock_timestamp()",
@@ -155,17 +152,23 @@ impl LockedStep<'_> {
             _ => "",
         };
         client
-            .execute(
+            .tell(
                 "UPDATE migrate.plan_table SET shape = $3 WHERE plan = $1 AND place = $2",
                 &[&self.plan.id, &table.place, &shape.as_str()],
             )
             .doing("writing a table's shape")?;
-        let sql = format!("UPDATE migrate.plan SET conflicts = greatest(conflicts, $2){stamp} WHERE id = $1");
-        client.execute(&sql, &[&self.plan.id, &conflicts]).doing("writing a plan's state")?;
+        // The count stays when its sequence goes; before the first step there is none.
+        let sql = format!(
+            "UPDATE migrate.plan SET conflicts = \
+                 greatest(conflicts, pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass($2))){stamp} \
+             WHERE id = $1"
+        );
+        let sequence = own(&ident::conflicts(&self.plan.name));
+        client.tell(&sql, &[&self.plan.id, &sequence]).doing("writing a plan's state")?;
         if sync == SyncChange::Unretire {
             // Older builds find their columns again, once all of them are back.
             client
-                .execute(
+                .tell(
                     "UPDATE migrate.plan SET closed_at = NULL WHERE id = $1 AND NOT EXISTS ( \
                          SELECT FROM migrate.plan_table WHERE plan = $1 AND shape IN ('retired', 'absent'))",
                     &[&self.plan.id],
@@ -174,7 +177,7 @@ impl LockedStep<'_> {
         }
         if sync == SyncChange::Remove && self.to == StepState::Done {
             client
-                .execute(
+                .tell(
                     "UPDATE migrate.plan SET status = 'finished', finished_at = clock_timestamp() \
                      WHERE id = $1 AND NOT EXISTS ( \
                          SELECT FROM migrate.plan_table WHERE plan = $1 AND shape <> 'absent')",
@@ -209,7 +212,7 @@ fn authority(
         statements.push(statement);
     }
     transaction
-        .execute(
+        .tell(
             "UPDATE migrate.plan SET side = $2, switched_at = CASE WHEN $2 = 'new' THEN clock_timestamp() END \
              WHERE id = $1",
             &[&plan.id, &side.as_str()],
@@ -268,14 +271,14 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
                 (Side::New, _) => &[],
             };
             transaction
-                .execute(
+                .tell(
                     "DELETE FROM migrate.cursor c USING migrate.step s \
                  WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step AND s.work[1] = ANY ($2)",
                     &[&plan.id, &again],
                 )
                 .doing("beginning the jobs again")?;
             transaction
-                .execute(
+                .tell(
                     "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
                     &[&plan.id, &again],
                 )

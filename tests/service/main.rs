@@ -10,6 +10,7 @@ mod failover;
 mod failures;
 mod faults;
 mod fleets;
+mod fresh;
 mod gates;
 mod leads;
 mod proxy;

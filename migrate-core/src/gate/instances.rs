@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use postgres::GenericClient;
-use postgres::types::Type;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::instance::NAMESPACE;
@@ -35,7 +35,7 @@ pub(crate) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
          WHERE i.id = e.id AND i.state = 'live' AND i.beat_at = e.beat_at \
            AND e.is_overdue AND NOT e.has_lock AND e.sessions = 0"
     );
-    client.execute(&sql, &[&NAMESPACE]).doing("looking for instances that are gone")?;
+    client.tell(&sql, &[&NAMESPACE]).doing("looking for instances that are gone")?;
     Ok(())
 }
 
@@ -66,9 +66,7 @@ fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Resul
                             WHERE s.plan = $2) k ON true \
          WHERE {condition} ORDER BY e.id"
     );
-    let rows = client
-        .query_typed(&sql, &[(&NAMESPACE, Type::INT4), (&plan, Type::TEXT)])
-        .doing("listing the live instances")?;
+    let rows = client.ask(&sql, &[&NAMESPACE, &plan]).doing("listing the live instances")?;
     Ok(rows
         .into_iter()
         .map(|row| InstanceReport {
@@ -101,13 +99,13 @@ pub(super) fn gate(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Op
 /// registers waits for this transaction, or this one for him.
 pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Option<Closed>, Error> {
     let mut transaction = client.transaction().doing("closing a plan to older builds")?;
-    transaction.execute("UPDATE migrate.epoch SET number = number + 1", &[]).doing("closing a plan to older builds")?;
+    transaction.tell("UPDATE migrate.epoch SET number = number + 1", &[]).doing("closing a plan to older builds")?;
     let instances = in_the_way(&mut transaction, &plan.name)?;
     if !instances.is_empty() {
         return Ok(Some(Closed::Instances { instances }));
     }
     transaction
-        .execute("UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1", &[&plan.id])
+        .tell("UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1", &[&plan.id])
         .doing("closing a plan to older builds")?;
     state::record(&mut transaction, &Entry::of(&plan.name, "closed to builds before contract"))?;
     transaction.commit().doing("closing a plan to older builds")?;
@@ -118,7 +116,7 @@ pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Opt
 pub(crate) fn reopen(client: &mut postgres::Client, plan: &PlanRow) -> Result<(), Error> {
     let mut transaction = client.transaction().doing("opening a plan to older builds")?;
     let opened = transaction
-        .execute(
+        .tell(
             "UPDATE migrate.plan SET closed_at = NULL WHERE id = $1 AND closed_at IS NOT NULL AND NOT EXISTS ( \
                  SELECT FROM migrate.plan_table WHERE plan = $1 AND shape IN ('retired', 'absent'))",
             &[&plan.id],

@@ -11,10 +11,10 @@ use std::time::Duration;
 use migrate_plan::ident::{self, own};
 use migrate_plan::{Phase, Plan, Side, SyncChange, Work};
 use postgres::error::SqlState;
-use postgres::types::Type;
 use postgres::{Client, GenericClient};
 
 use crate::acknowledge::Acknowledgements;
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
@@ -93,7 +93,7 @@ fn soak(
          FROM migrate.plan WHERE id = $1"
     );
     let left: Option<f64> =
-        client.query_one(&sql, &[&plan.id, &settings.soak.as_secs_f64()]).doing("reading the soak's start")?.get(0);
+        client.ask_one(&sql, &[&plan.id, &settings.soak.as_secs_f64()]).doing("reading the soak's start")?.get(0);
     Ok(left.filter(|left| *left > 0.0).map(|left| Closed::Soak { before, left: Duration::from_secs_f64(left) }))
 }
 
@@ -105,7 +105,7 @@ pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Close
     for table in plan.tables.iter() {
         let reads: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
         let rows = client
-            .query(
+            .ask(
                 "SELECT p.name FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
                  WHERE p.status = 'running' AND p.name <> $1 AND t.schema_name = $2 AND t.table_name = $3 \
                    AND t.new_columns && $4 \
@@ -134,7 +134,7 @@ pub(crate) fn dependents(client: &mut impl GenericClient, table: &TableRow) -> R
 /// Plans whose new column is an old column of this one: theirs must be finished before it goes.
 fn unfinished(client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<Vec<Closed>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT p.name FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
              WHERE p.id <> $1 AND p.status = 'running' AND t.relation = $2 AND t.new_columns && $3",
             &[&plan.id, &table.relation, &table.old_columns],
@@ -148,7 +148,7 @@ pub(crate) fn conflicts(client: &mut impl GenericClient, plan: &PlanRow) -> Resu
     let sequence = own(&ident::conflicts(&plan.name));
     let count: i64 = if plan.status == Status::Running {
         let exists: bool = client
-            .query_typed_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[(&sequence, Type::TEXT)])
+            .ask_one("SELECT pg_catalog.to_regclass($1) IS NOT NULL", &[&sequence])
             .doing("counting conflicts")?
             .get(0);
         if !exists {
@@ -166,7 +166,7 @@ fn counted(client: &mut impl GenericClient, sequence: &str) -> Result<Option<i64
     let mut transaction = client.transaction().doing("counting conflicts")?;
     transaction.batch_execute("SET LOCAL lock_timeout = 100").doing("counting conflicts")?;
     let gone = [SqlState::LOCK_NOT_AVAILABLE, SqlState::UNDEFINED_TABLE];
-    match transaction.query_typed_one(&format!("SELECT last_value FROM {sequence}"), &[]) {
+    match transaction.ask_one(&format!("SELECT last_value FROM {sequence}"), &[]) {
         Ok(row) => Ok(Some(row.get(0))),
         Err(error) if error.code().is_some_and(|code| gone.contains(code)) => Ok(None),
         Err(error) => Err(DatabaseError::new("counting conflicts", error).into()),

@@ -1,11 +1,13 @@
 //! The processes of applications: who they are, and what they know.
 
 mod registry;
+mod settled;
 
 pub(crate) use registry::{
     Beat, Knowledge, NAMESPACE, Registered, Registration, Seat, Seen, allow_writes, beat, hold_lock, leave, look,
     register,
 };
+pub(crate) use settled::{Settled, settled};
 
 /// What a process calls itself: the application, and the version of its build.
 ///

@@ -8,6 +8,7 @@ use postgres::types::{ToSql, Type};
 use postgres::{Client, Row};
 
 use super::Instance;
+use crate::ask::Ask;
 use crate::connect::{HINT_COLUMNS, HINT_WIDTH, Hint};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
@@ -23,7 +24,7 @@ pub(crate) const NAMESPACE: i32 = i32::from_be_bytes(*b"migi");
 pub(crate) struct Knowledge {
     pub(crate) names: Vec<&'static str>,
     pub(crate) stages: Vec<Stage>,
-    declarations: Vec<&'static str>,
+    pub(super) declarations: Vec<&'static str>,
     goals: Vec<&'static str>,
     stage_words: Vec<&'static str>,
 }
@@ -112,6 +113,26 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
+    /// A plan of which the database knows nothing.
+    pub(super) fn not_started(place: usize, name: &str) -> Seen {
+        Seen {
+            place: Some(place),
+            name: name.to_owned(),
+            status: None,
+            side: Side::Old,
+            held_at: None,
+            is_edited: false,
+            reached: None,
+            is_left: false,
+            done: 0,
+            beyond: 0,
+            is_sound: true,
+            waits_for: Vec::new(),
+            conflicts: 0,
+            dependents: Vec::new(),
+        }
+    }
+
     /// Whether there is something for a leader to do, or to look at.
     pub(crate) fn has_work(&self) -> bool {
         self.place.is_some()
@@ -137,10 +158,12 @@ impl Seen {
     }
 }
 
-/// The columns that tell where everything is.
-const SIGHT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, s.is_last, s.waiting, \
-     l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, l.is_sound, \
-     l.waits_for, l.conflicts, l.dependents";
+/// The columns that tell where the plans are.
+const PLANS: &str = "l.place, l.name, l.status, l.side, l.held_at, l.is_edited, l.reached, l.done, l.left_to_do, l.beyond, \
+     l.is_sound, l.waits_for, l.conflicts, l.dependents";
+
+/// Those that tell about the leader's seat.
+const SEAT: &str = "s.may_lead, s.is_free, s.stale, s.term, s.idle_for, s.trouble, s.is_last, s.waiting";
 
 /// Asks to be let in.
 pub(crate) fn register(
@@ -154,7 +177,7 @@ pub(crate) fn register(
     let sql = format!(
         "SELECT r.instance, r.secret::text, r.tag, r.refused_by, r.why, \
                 (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), \
-                {HINT_COLUMNS}, {SIGHT} \
+                {HINT_COLUMNS}, {SEAT}, {PLANS} \
          FROM migrate.register($1, $2, $3, $4, $5, $6, $7, $8, $9) r \
          CROSS JOIN LATERAL migrate.seat($10, r.instance) s \
          LEFT JOIN LATERAL migrate.look($6, $11, $12, true) l ON true"
@@ -189,25 +212,19 @@ pub(crate) fn register(
 }
 
 /// Where the plans are that a build knows, for whoever asks without being an instance; nothing where there is no state.
-pub(crate) fn look(client: &mut Client, known: &Knowledge) -> Result<Option<Beat>, Error> {
+pub(crate) fn look(client: &mut Client, known: &Knowledge) -> Result<Option<Vec<Seen>>, Error> {
     let sql = format!(
-        "SELECT (SELECT v.version FROM migrate.state_version v), (SELECT v.compatible FROM migrate.state_version v), {SIGHT} \
-         FROM migrate.seat($1, NULL) s LEFT JOIN LATERAL migrate.look($2, $3, $4, true) l ON true"
+        "SELECT v.version, v.compatible, {PLANS} \
+                       FROM migrate.state_version v LEFT JOIN LATERAL migrate.look($1, $2, $3, true) l ON true"
     );
-    let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
-        (&leader::KEY, Type::INT8),
-        (&known.names, Type::TEXT_ARRAY),
-        (&known.declarations, Type::TEXT_ARRAY),
-        (&known.goals, Type::TEXT_ARRAY),
-    ];
-    let rows = match client.query_typed(&sql, &parameters) {
+    let rows = match client.ask(&sql, &[&known.names, &known.declarations, &known.goals]) {
         Ok(rows) => rows,
         Err(error) if error.code().is_some_and(state::is_absent) => return Ok(None),
         Err(error) => return Err(DatabaseError::new("looking where the plans are", error).into()),
     };
     let Some(first) = rows.first() else { return Ok(None) };
     state::require_compatible(first.get(0), first.get(1))?;
-    Ok(Some(sight(&rows, 2, false)))
+    Ok(Some(all_seen(&rows, 2)))
 }
 
 /// Renews the lease of an instance, and that of its term where it leads; looks whether the plans are sound where asked to.
@@ -220,12 +237,12 @@ pub(crate) fn beat(
     soundly: bool,
 ) -> Result<(Beat, i32), Error> {
     let sql = format!(
-        "SELECT b, pg_catalog.pg_backend_pid(), {SIGHT} FROM migrate.beat($1, $2::text::uuid, $3) b \
+        "SELECT b, pg_catalog.pg_backend_pid(), {SEAT}, {PLANS} FROM migrate.beat($1, $2::text::uuid, $3) b \
          CROSS JOIN LATERAL migrate.seat($4, $1) s \
          LEFT JOIN LATERAL migrate.look($5, $6, $7, $8) l ON true"
     );
     let rows = client
-        .query(
+        .ask(
             &sql,
             &[
                 &registered.id,
@@ -248,10 +265,7 @@ pub(crate) fn beat(
 pub(crate) fn leave(client: &mut Client, registered: &Registered) -> Result<(), Error> {
     // Not prepared under a name, which a pooler may not know in the next message.
     client
-        .query_typed(
-            "SELECT migrate.leave($1, $2::pg_catalog.text::pg_catalog.uuid)",
-            &[(&registered.id, Type::INT8), (&registered.secret, Type::TEXT)],
-        )
+        .tell("SELECT migrate.leave($1, $2::pg_catalog.text::pg_catalog.uuid)", &[&registered.id, &registered.secret])
         .doing("leaving the list of instances")?;
     Ok(())
 }
@@ -293,9 +307,14 @@ fn sight(rows: &[Row], from: usize, alive: bool) -> Beat {
         is_last: row.get::<_, Option<bool>>(from + 6).unwrap_or(false),
         waiting: row.get(from + 7),
     });
-    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from + 8)).collect();
+    Beat { alive, seat, plans: all_seen(rows, from + 8) }
+}
+
+/// In the order of the build, and those that it does not know at the end.
+fn all_seen(rows: &[Row], from: usize) -> Vec<Seen> {
+    let mut plans: Vec<Seen> = rows.iter().filter_map(|row| seen(row, from)).collect();
     plans.sort_by_key(|plan| plan.place.unwrap_or(usize::MAX));
-    Beat { alive, seat, plans }
+    plans
 }
 
 fn seen(row: &Row, from: usize) -> Option<Seen> {
@@ -321,7 +340,7 @@ fn seen(row: &Row, from: usize) -> Option<Seen> {
     })
 }
 
-fn phase(word: &str) -> Option<Phase> {
+pub(super) fn phase(word: &str) -> Option<Phase> {
     Phase::ALL.into_iter().find(|phase| phase.as_str() == word)
 }
 

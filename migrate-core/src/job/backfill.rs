@@ -9,12 +9,13 @@ use postgres::{Client, Transaction};
 use super::cursor::{Cursor, cursors};
 use super::failed::{Found, keep, kept};
 use super::walk::{Batch, Walk, Window, Work};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
 
 /// Blocks that the last look takes at once: it only reads.
 const LOOK: i64 = 4096;
@@ -34,7 +35,7 @@ pub(crate) fn backfill(
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
     // Rows that failed before are looked at again: somebody may have mended them.
     client
-        .execute("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+        .tell("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
         .doing("looking at failed rows again")?;
     let cursors = cursors(client, plan, step, table)?;
     let walk = fill.walk();
@@ -42,11 +43,8 @@ pub(crate) fn backfill(
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
     let statements = [fill.statement(&table.sql(), "…")];
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &statements))?;
-    transaction.commit().doing("writing the journal")?;
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &statements))?;
     Ok(Vec::new())
 }
 
@@ -66,9 +64,10 @@ pub(super) fn fill_left_over(
 /// may arrange that, the user's own triggers.
 fn setup(client: &mut Client) -> Result<String, Error> {
     let silence = "SET LOCAL session_replication_role = replica";
-    let mut attempt = client.transaction().doing("asking for rights")?;
-    let may = attempt.batch_execute(silence).is_ok();
-    attempt.rollback().doing("asking for rights")?;
+    let may = client.batch_execute(&format!("BEGIN; {silence}; ROLLBACK")).is_ok();
+    if !may {
+        client.batch_execute("ROLLBACK").doing("asking for rights")?;
+    }
     if !may {
         tracing::warn!("the role may not set session_replication_role: the table's own triggers fire for the backfill");
     }
@@ -96,10 +95,7 @@ impl Fill<'_> {
     fn rows(&self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<(Batch, u64), Error> {
         let key = catalog::key_sql(transaction, cursor.relation)?;
         let places = transaction
-            .query(
-                &format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()),
-                &[],
-            )
+            .ask(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()), &[])
             .doing("listing the rows of a block")?;
         let (mut batch, mut locked) = (Batch::default(), 0);
         for row in places {
@@ -121,7 +117,7 @@ impl Fill<'_> {
         let sql = format!("{} RETURNING ({})", self.statement(&cursor.sql, &condition), self.table.unfilled);
         let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
         savepoint.batch_execute("SET LOCAL lock_timeout = 20").doing("setting up a savepoint")?;
-        match savepoint.query(&sql, &[]).doing("filling a row") {
+        match savepoint.ask(&sql, &[]).doing("filling a row") {
             Ok(rows) => {
                 savepoint.commit().doing("releasing a savepoint")?;
                 if rows.iter().any(|row| row.get::<_, Option<bool>>(0) == Some(true)) {
@@ -149,7 +145,7 @@ impl Fill<'_> {
         let begun = Instant::now();
         loop {
             client
-                .execute(
+                .tell(
                     "DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2",
                     &[&self.plan.id, &self.step.number],
                 )
@@ -213,7 +209,7 @@ impl Fill<'_> {
             window.condition(),
             self.table.unfilled
         );
-        let rows = client.query(&sql, &[]).running("looking for rows that are not filled", &sql)?;
+        let rows = client.ask(&sql, &[]).running("looking for rows that are not filled", &sql)?;
         Ok(rows.into_iter().map(|row| row.get(0)).collect())
     }
 }
@@ -238,7 +234,7 @@ struct Filling<'a> {
 impl Work for Filling<'_> {
     fn window(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
         let sql = self.fill.statement(&cursor.sql, &window.condition());
-        let rows = transaction.execute(&sql, &[]).running("filling a batch", &sql)?;
+        let rows = transaction.tell(&sql, &[]).running("filling a batch", &sql)?;
         Ok(Batch { rows, mismatches: 0 })
     }
 
@@ -255,7 +251,7 @@ impl Work for Filling<'_> {
             self.fill.table.unfilled
         );
         let sql = self.fill.statement(&cursor.sql, &free);
-        let rows = transaction.execute(&sql, &[]).running("filling a batch", &sql)?;
+        let rows = transaction.tell(&sql, &[]).running("filling a batch", &sql)?;
         Ok(Batch { rows, mismatches: 0 })
     }
 

@@ -2,6 +2,7 @@
 
 use postgres::{Client, GenericClient};
 
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -28,11 +29,10 @@ pub(super) fn cursors(
     step: &JournalStep,
     table: &TableRow,
 ) -> Result<Vec<Cursor>, Error> {
-    let mut transaction = client.transaction().doing("preparing a job")?;
     let mut cursors = Vec::new();
-    for heap in catalog::heaps(&mut transaction, &table.sql())? {
-        let row = transaction
-            .query_one(
+    for heap in catalog::heaps(client, &table.sql())? {
+        let row = client
+            .ask_one(
                 "INSERT INTO migrate.cursor AS c (plan, step, relation, shown, filenode, blocks) \
                  VALUES ($1, $2, $3, $4, $5, $6) \
                  ON CONFLICT (plan, step, relation) DO UPDATE SET \
@@ -51,7 +51,6 @@ pub(super) fn cursors(
             next_block: row.get(1),
         });
     }
-    transaction.commit().doing("preparing a job")?;
     Ok(cursors)
 }
 
@@ -71,7 +70,7 @@ pub(super) fn advance(
          WHERE plan = $1 AND step = $2 AND relation = $3 AND {IN_TERM}"
     );
     let rows = client
-        .execute(&sql, &[&plan.id, &step.number, &cursor.relation, &to, &(rows as i64), &(mismatches as i64)])
+        .tell(&sql, &[&plan.id, &step.number, &cursor.relation, &to, &(rows as i64), &(mismatches as i64)])
         .doing("moving a cursor")?;
     require_term(rows)
 }
@@ -80,7 +79,7 @@ pub(super) fn advance(
 pub(super) fn restart(client: &mut impl GenericClient, plan: &PlanRow, step: &JournalStep) -> Result<(), Error> {
     for table in ["cursor", "failed_row"] {
         client
-            .execute(&format!("DELETE FROM migrate.{table} WHERE plan = $1 AND step = $2"), &[&plan.id, &step.number])
+            .tell(&format!("DELETE FROM migrate.{table} WHERE plan = $1 AND step = $2"), &[&plan.id, &step.number])
             .doing("beginning a job again")?;
     }
     Ok(())

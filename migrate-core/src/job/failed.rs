@@ -3,6 +3,7 @@
 use postgres::GenericClient;
 
 use super::cursor::Cursor;
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::report::FailedRow;
@@ -25,7 +26,7 @@ pub(super) fn keep(
     found: &Found<'_>,
 ) -> Result<(), Error> {
     client
-        .execute(
+        .tell(
             "INSERT INTO migrate.failed_row (plan, step, relation, shown, key, sqlstate, message) \
              VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7)",
             &[&plan.id, &step.number, &cursor.relation, &cursor.shown, &found.key, &found.sqlstate, &found.message],
@@ -41,11 +42,11 @@ pub(super) fn kept(
     step: &JournalStep,
 ) -> Result<(u64, Vec<FailedRow>), Error> {
     let count: i64 = client
-        .query_one("SELECT count(*) FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+        .ask_one("SELECT count(*) FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
         .doing("counting failed rows")?
         .get(0);
     let rows = client
-        .query(
+        .ask(
             "SELECT shown, key::text, sqlstate, message FROM migrate.failed_row \
              WHERE plan = $1 AND step = $2 ORDER BY id LIMIT 100",
             &[&plan.id, &step.number],

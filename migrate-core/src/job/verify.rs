@@ -10,12 +10,13 @@ use super::cursor::{Cursor, cursors, restart};
 use super::failed::{Found, keep, kept};
 use super::marked;
 use super::walk::{Batch, Walk, Window, Work};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
 
 /// How many disagreeing rows are kept with their keys; all are counted.
 const KEPT: u64 = 1000;
@@ -44,10 +45,7 @@ pub(crate) fn verify(
     if let Some(closed) = closed {
         return Ok(vec![closed]);
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &[]))?;
-    transaction.commit().doing("writing the journal")?;
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &[]))?;
     Ok(Vec::new())
 }
 
@@ -62,7 +60,7 @@ fn compare(
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
     walk.walk(client, &cursors, &mut Comparing { plan, step, table, kept: 0 })?;
     let count: i64 = client
-        .query_one(
+        .ask_one(
             "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
             &[&plan.id, &step.number],
         )
@@ -91,7 +89,7 @@ impl Comparing<'_> {
             "SELECT count(*), count(*) FILTER (WHERE {}) FROM ONLY {} WHERE {condition}",
             self.table.mismatch, cursor.sql
         ));
-        let row = transaction.query_one(&sql, &[]).running("comparing both sides", &sql)?;
+        let row = transaction.ask_one(&sql, &[]).running("comparing both sides", &sql)?;
         let (rows, mismatches): (i64, i64) = (row.get(0), row.get(1));
         if mismatches > 0 && self.kept < KEPT {
             let key = catalog::key_sql(transaction, cursor.relation)?;
@@ -101,7 +99,7 @@ impl Comparing<'_> {
                 self.table.mismatch,
                 KEPT - self.kept
             ));
-            for row in transaction.query(&sql, &[]).running("listing rows that disagree", &sql)? {
+            for row in transaction.ask(&sql, &[]).running("listing rows that disagree", &sql)? {
                 self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
             }
         }
@@ -121,7 +119,7 @@ impl Comparing<'_> {
             for form in forms {
                 let sql = marked(&format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql));
                 let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
-                match savepoint.query_opt(&sql, &[]).running("comparing both sides", &sql) {
+                match savepoint.ask_opt(&sql, &[]).running("comparing both sides", &sql) {
                     Ok(row) => {
                         savepoint.commit().doing("releasing a savepoint")?;
                         let disagrees = row.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true));
@@ -166,7 +164,7 @@ impl Work for Comparing<'_> {
         let key = catalog::key_sql(transaction, cursor.relation)?;
         let sql =
             marked(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()));
-        let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
+        let places = transaction.ask(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();
         for row in places {
             let (place, key): (String, String) = (row.get(0), row.get(1));

@@ -155,7 +155,8 @@ impl Walk<'_> {
     ) -> Result<Batch, Error> {
         let mut transaction = self.begin(client)?;
         // A block at a time is as small as it gets, so that one may take as long as it takes.
-        if window.to - window.from > 1 {
+        let is_limited = window.to - window.from > 1;
+        if is_limited {
             self.limit(&mut transaction, self.migrator.limits().stall_budget)?;
         }
         let batch = match manner {
@@ -164,7 +165,9 @@ impl Walk<'_> {
             Manner::Rows => work.rows(&mut transaction, cursor, window)?,
         };
         // A commit that waits for a standby is not to be cut short.
-        self.limit(&mut transaction, Duration::ZERO)?;
+        if is_limited {
+            self.limit(&mut transaction, Duration::ZERO)?;
+        }
         advance(&mut transaction, self.plan, self.step, cursor, window.to, batch.rows, batch.mismatches)?;
         self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
         transaction.commit().doing("committing a batch")?;

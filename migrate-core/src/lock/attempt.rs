@@ -64,8 +64,9 @@ impl Attempt<'_> {
             self.share_of_budget(2),
             ABANDONED.as_millis()
         );
-        transaction.batch_execute(&limits).doing("setting up a transaction")?;
-        if !self.queue && !self.is_free(transaction)? {
+        if self.queue {
+            transaction.batch_execute(&limits).doing("setting up a transaction")?;
+        } else if !self.is_free(transaction, &limits)? {
             return Ok(None);
         }
         prepare(transaction)?;
@@ -78,9 +79,10 @@ impl Attempt<'_> {
         Ok(Some((work(transaction, &self.cost)?, locked)))
     }
 
-    /// Takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs more.
-    fn is_free(&self, transaction: &mut Transaction<'_>) -> Result<bool, Error> {
-        let look = format!("SAVEPOINT looked; {} NOWAIT; ROLLBACK TO SAVEPOINT looked", self.lock());
+    /// Sets the limits, takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs
+    /// more.
+    fn is_free(&self, transaction: &mut Transaction<'_>, limits: &str) -> Result<bool, Error> {
+        let look = format!("{limits}; SAVEPOINT looked; {} NOWAIT; ROLLBACK TO SAVEPOINT looked", self.lock());
         had(transaction.batch_execute(&look).running("locking a table", &look))
     }
 

@@ -13,6 +13,7 @@ use migrate_plan::LockMode;
 use postgres::Client;
 
 use super::holders::Holder;
+use crate::ask::Ask;
 use crate::blocker::BlockerKind;
 use crate::database::Doing;
 use crate::error::Error;
@@ -62,7 +63,7 @@ impl Eviction {
 
 fn deadlock_timeout(client: &mut Client) -> Result<Duration, Error> {
     let row = client
-        .query_one("SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'", &[])
+        .ask_one("SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout'", &[])
         .doing("reading a setting")?;
     Ok(Duration::from_millis(u64::try_from(row.get::<_, i64>(0)).unwrap_or_default()))
 }

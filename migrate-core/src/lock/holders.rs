@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use migrate_plan::LockMode;
 use postgres::{Client, Row};
 
+use crate::ask::Ask;
 use crate::blocker::{Blocker, BlockerKind};
 use crate::database::Doing;
 use crate::error::Error;
@@ -46,7 +47,7 @@ impl<'a> Lookout<'a> {
 
     /// Those who hold the table now in transactions at least this old, the oldest first.
     pub(super) fn holders(&mut self, client: &mut Client, at_least: Duration) -> Result<Vec<Holder>, Error> {
-        let rows = client.query(&sql(), &[&self.table, &conflicting(self.mode)]).doing("looking who holds a table")?;
+        let rows = client.ask(&sql(), &[&self.table, &conflicting(self.mode)]).doing("looking who holds a table")?;
         let now = Instant::now();
         let all: Vec<Holder> = rows.iter().map(|row| self.holder(row, now)).collect();
         self.seen.retain(|(pid, transaction), _| {

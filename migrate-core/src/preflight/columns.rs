@@ -4,6 +4,7 @@ use migrate_plan::ident::{quote, retired};
 use migrate_plan::plan::{Declared, Table};
 use postgres::Client;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
 
@@ -96,7 +97,7 @@ fn deleted_plan(client: &mut Client) -> Result<&'static str, Error> {
 
 pub(super) fn live(client: &mut Client, relation: u32) -> Result<Vec<Live>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
                     CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
                     a.attgenerated <> '', a.attidentity <> '', \
@@ -209,7 +210,7 @@ pub(super) fn same_value(client: &mut Client, a: &str, b: &str, ty: &str) -> Res
         return Ok(a == b);
     }
     let sql = format!("SELECT (({a})::{ty})::text IS NOT DISTINCT FROM (({b})::{ty})::text");
-    Ok(client.query_one(&sql, &[]).is_ok_and(|row| row.get(0)))
+    Ok(client.ask_one(&sql, &[]).is_ok_and(|row| row.get(0)))
 }
 
 /// No other plan in flight changes what this one changes or reads.
@@ -222,7 +223,7 @@ pub(super) fn other_plans(
     let reads: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
     let replaces: Vec<&str> = table.lenses.iter().map(|lens| &*lens.old.column).collect();
     let rows = client
-        .query(
+        .ask(
             "SELECT DISTINCT p.name, t.old_columns && $2 AS taken \
              FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
              JOIN migrate.part f ON f.plan = t.plan AND f.place = t.place AND f.shape = 'live' \

@@ -6,6 +6,7 @@ use postgres::error::SqlState;
 use postgres::{Client, Transaction};
 
 use super::columns::{definitions, probe_table, same_value};
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
 
@@ -77,7 +78,7 @@ fn accepted(
 fn executable(transaction: &mut Transaction<'_>, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
     // A generated column's dependencies are its default's; before PostgreSQL 15 they are the column's own.
     let rows = transaction
-        .query(
+        .ask(
             "SELECT DISTINCT f.oid::regprocedure::text, pg_catalog.pg_get_userbyid(g.grantee)::text \
              FROM pg_catalog.pg_depend d \
              JOIN pg_catalog.pg_proc f ON d.refclassid = 'pg_catalog.pg_proc'::regclass AND f.oid = d.refobjid \

@@ -4,6 +4,7 @@ use migrate_plan::ident::Qualified;
 use migrate_plan::plan::Routine;
 use postgres::Client;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
 
@@ -31,7 +32,7 @@ pub(super) fn check(client: &mut Client, routines: &[Routine], problems: &mut Ve
 /// All functions of the name.
 fn live(client: &mut Client, routine: &Routine) -> Result<Vec<Live>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT ARRAY(SELECT pg_catalog.format_type(a.type, NULL) \
                           FROM pg_catalog.unnest(p.proargtypes) WITH ORDINALITY AS a(type, place) ORDER BY a.place), \
                     pg_catalog.format_type(p.prorettype, NULL), p.provolatile::text, p.proisstrict, \
@@ -67,7 +68,7 @@ fn missing(client: &mut Client, routine: &Routine, live: &[Live]) -> Result<Prob
         return Ok(Problem::new(declared, "does not exist with these arguments", remedy));
     }
     let rows = client
-        .query(
+        .ask(
             "SELECT DISTINCT p.proname::text FROM pg_catalog.pg_proc p \
              JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1::text ORDER BY 1",
             &[&&*routine.schema],

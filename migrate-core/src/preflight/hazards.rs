@@ -4,6 +4,7 @@ use migrate_plan::ident::retired;
 use migrate_plan::plan::Table;
 use postgres::Client;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
 
@@ -36,7 +37,7 @@ fn old_names(table: &Table) -> Vec<&str> {
 /// A table made from a type takes no other columns.
 fn typed(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let row = client
-        .query_opt(
+        .ask_opt(
             "SELECT reloftype::pg_catalog.regtype::text FROM pg_catalog.pg_class WHERE oid = $1 AND reloftype <> 0",
             &[&relation],
         )
@@ -56,7 +57,7 @@ fn typed(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<P
 fn new_types(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
     for lens in &table.lenses {
         let rows = client
-            .query(
+            .ask(
                 "WITH RECURSIVE chain(oid) AS (SELECT pg_catalog.to_regtype($1)::oid \
                      UNION SELECT t.typbasetype FROM chain c JOIN pg_catalog.pg_type t ON t.oid = c.oid \
                            WHERE t.typtype = 'd') \
@@ -96,7 +97,7 @@ fn new_types(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) ->
 /// A column that a parent table gives can be neither renamed nor dropped here.
 fn inherited(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT a.attname::text, pg_catalog.string_agg(i.inhparent::pg_catalog.regclass::text, ', ' ORDER BY i.inhseqno) \
              FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_inherits i ON i.inhrelid = a.attrelid \
              JOIN pg_catalog.pg_attribute p ON p.attrelid = i.inhparent AND p.attname = a.attname \
@@ -131,7 +132,7 @@ fn taken_in_children(
            AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute r WHERE r.attrelid = $1 AND r.attname = a.attname) \
          ORDER BY 1, 2"
     );
-    for row in client.query(&sql, &[&relation, &names]).doing("looking at a table's children")? {
+    for row in client.ask(&sql, &[&relation, &names]).doing("looking at a table's children")? {
         let (child, name): (String, String) = (row.get(0), row.get(1));
         problems.push(Problem::new(
             format!("column {name} of {child}"),
@@ -158,7 +159,7 @@ fn partition_keys(client: &mut Client, table: &Table, relation: u32, problems: &
                  AND d.refobjsubid = 0 AND d.deptype = 'i') END \
          ORDER BY 1, 2"
     );
-    for row in client.query(&sql, &[&relation, &old_names(table)]).doing("reading partition keys")? {
+    for row in client.ask(&sql, &[&relation, &old_names(table)]).doing("reading partition keys")? {
         let (name, member, key): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         problems.push(Problem::new(
             column(table, &name),
@@ -179,7 +180,7 @@ fn rules(client: &mut Client, table: &Table, relation: u32, problems: &mut Vec<P
          FROM member m JOIN pg_catalog.pg_rewrite r ON r.ev_class = m.oid \
          WHERE r.is_instead AND r.ev_type IN ('2', '3') AND r.ev_enabled <> 'D' ORDER BY 1, 2"
     );
-    for row in client.query(&sql, &[&relation]).doing("looking for rules")? {
+    for row in client.ask(&sql, &[&relation]).doing("looking for rules")? {
         let (rule, member, what): (String, String, String) = (row.get(0), row.get(1), row.get(2));
         problems.push(Problem::new(
             format!("rule \"{rule}\" on {member}"),

@@ -46,9 +46,9 @@ CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], so
     place bigint, name text, id bigint, status text, side text, held_at text, is_edited boolean, reached text,
     steps bigint, done bigint, left_to_do bigint, beyond bigint, is_closed boolean, is_sound boolean, waits_for text[],
     conflicts bigint, dependents text[])
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
-    WITH phase(name, number) AS (VALUES ('expand', 1), ('dual_write', 2), ('switch', 3), ('contract', 4))
-    , known AS (
+-- Without statistics a plan of these few rows may look expensive enough to be compiled, which takes a hundred times longer.
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+    WITH known AS (
         SELECT k.place, coalesce(k.name, p.name) AS name, k.declaration, k.goal, p AS row
         FROM ROWS FROM (unnest(look.names), unnest(look.declarations), unnest(look.goals))
              WITH ORDINALITY AS k(name, declaration, goal, place)
@@ -57,7 +57,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT k.place, k.name, (k.row).id, (k.row).status, (k.row).side, (k.row).held_at,
            (k.row).status <> 'reverted' AND (k.row).declaration <> k.declaration,
            CASE WHEN j.steps = 0 THEN NULL WHEN j.first_left IS NULL THEN 'contract'
-                ELSE (SELECT f.name FROM phase f WHERE f.number < j.first_left ORDER BY f.number DESC LIMIT 1) END,
+                ELSE ('{expand,dual_write,switch,contract}'::text[])[j.first_left - 1] END,
            j.steps, j.done, j.left_to_do, j.beyond, (k.row).closed_at IS NOT NULL,
            NOT soundly OR (k.row).status IS DISTINCT FROM 'running' OR migrate.is_sound((k.row).id),
            CASE WHEN (k.row).status = 'running' THEN (k.row).waits_for ELSE '{}' END,
@@ -67,15 +67,14 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     FROM known k
     CROSS JOIN LATERAL (
         SELECT count(*) AS steps, count(*) FILTER (WHERE s.state = 'done') AS done,
-               min(f.number) FILTER (WHERE s.state <> 'done') AS first_left,
-               count(*) FILTER (WHERE s.state <> 'done' AND f.number <= g.number AND f.number <= h.number) AS left_to_do,
-               count(*) FILTER (WHERE s.state <> 'done' AND f.number > g.number) AS beyond
-        FROM migrate.step s
-        JOIN phase f ON f.name = s.phase
-        LEFT JOIN phase g ON g.name = k.goal
-        LEFT JOIN (VALUES ('none', 0), ('expand', 1), ('dual_write', 2), ('switch', 3), ('contract', 4)) h(name, number)
-          ON h.name = coalesce((k.row).held_at, 'contract')
-        WHERE s.plan = (k.row).id) j
+               min(s.number) FILTER (WHERE s.state <> 'done') AS first_left,
+               count(*) FILTER (WHERE s.state <> 'done' AND s.number <= g.goal AND s.number <= g.held) AS left_to_do,
+               count(*) FILTER (WHERE s.state <> 'done' AND s.number > g.goal) AS beyond
+        FROM (SELECT step.state, array_position('{expand,dual_write,switch,contract}', step.phase) AS number
+              FROM migrate.step WHERE step.plan = (k.row).id) s
+        CROSS JOIN (SELECT array_position('{expand,dual_write,switch,contract}', k.goal) AS goal,
+                           array_position('{none,expand,dual_write,switch,contract}',
+                                          coalesce((k.row).held_at, 'contract')) - 1 AS held) g) j
     ORDER BY k.place, (k.row).id
 $$;
 
@@ -160,7 +159,7 @@ $$;
 CREATE FUNCTION migrate.seat(lock_key bigint, instance bigint, OUT may_lead boolean, OUT is_free boolean, OUT stale integer,
                              OUT term bigint, OUT idle_for float8, OUT trouble text, OUT is_last boolean,
                              OUT waiting text)
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     SELECT pg_has_role(session_user, (SELECT n.nspowner FROM pg_namespace n WHERE n.nspname = 'migrate'), 'USAGE'),
            holder.pid IS NULL,
            -- A beat from the future is one from before the clock was put back.

@@ -6,6 +6,7 @@ use postgres::types::Type;
 use postgres::{GenericClient, Row};
 
 use super::JournalStep;
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::lock::LockCost;
@@ -80,7 +81,7 @@ pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Resu
     let holders: Option<Vec<String>> =
         entry.lock.map(|lock| lock.blockers_seen.iter().map(ToString::to_string).collect());
     client
-        .execute(
+        .tell(
             "INSERT INTO migrate.history (plan, event, step, statements, took, lock_waited, lock_holders) \
              VALUES ($1, $2, $3, $4, make_interval(secs => $5), make_interval(secs => $6), $7)",
             &[&entry.plan, &entry.event, &entry.step, &entry.statements, &took, &waited, &holders],

@@ -4,7 +4,9 @@ use migrate_plan::{Phase, Work};
 use postgres::GenericClient;
 use postgres::types::Type;
 
+use super::history::Entry;
 use super::work::decode;
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::leader::{IN_TERM, require_term};
@@ -78,15 +80,35 @@ pub(crate) fn reached(steps: &[JournalStep]) -> Option<Phase> {
     Phase::ALL.into_iter().rev().find(|phase| is_reached(phase) && steps.iter().any(|step| step.phase == *phase))
 }
 
+/// The change of a step's row; the state is its third parameter.
+const MARK: &str = "UPDATE migrate.step SET state = $3, \
+     started_at = CASE WHEN $3 = 'pending' THEN NULL ELSE coalesce(started_at, clock_timestamp()) END, \
+     done_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END";
+
 /// Writes how far a step is, in the transaction of its work where it has one. Only the leader does.
 pub(crate) fn mark(client: &mut impl GenericClient, plan: i64, step: i32, state: StepState) -> Result<(), Error> {
+    let sql =
+        format!("{MARK} WHERE plan = $1 AND number = $2 AND {IN_TERM} RETURNING pg_catalog.pg_notify('migrate', '')");
+    let rows = client.tell(&sql, &[&plan, &step, &state.as_str()]).doing("writing the journal")?;
+    require_term(rows)
+}
+
+/// Writes that a step is done together with its entry, in one statement, for work that has committed by itself.
+pub(crate) fn finish(
+    client: &mut impl GenericClient,
+    plan: i64,
+    step: &JournalStep,
+    entry: &Entry<'_>,
+) -> Result<(), Error> {
+    let took = entry.begun.map(|begun| begun.elapsed().as_secs_f64());
     let sql = format!(
-        "UPDATE migrate.step SET state = $3, \
-                started_at = CASE WHEN $3 = 'pending' THEN NULL ELSE coalesce(started_at, clock_timestamp()) END, \
-                done_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END \
-         WHERE plan = $1 AND number = $2 AND {IN_TERM} \
-         RETURNING pg_catalog.pg_notify('migrate', '')"
+        "WITH marked AS ({MARK} WHERE plan = $1 AND number = $2 AND {IN_TERM} RETURNING pg_catalog.pg_notify('migrate', '')) \
+         INSERT INTO migrate.history (plan, event, step, statements, took) \
+         SELECT $4, $5, $6, $7, make_interval(secs => $8) FROM marked"
     );
-    let rows = client.execute(&sql, &[&plan, &step, &state.as_str()]).doing("writing the journal")?;
+    let state = StepState::Done.as_str();
+    let rows = client
+        .tell(&sql, &[&plan, &step.number, &state, &entry.plan, &entry.event, &entry.step, &entry.statements, &took])
+        .doing("writing the journal")?;
     require_term(rows)
 }

@@ -10,12 +10,13 @@ use postgres::{Client, GenericClient};
 
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
-pub(crate) use journal::{JournalStep, StepState, mark, reached, steps};
+pub(crate) use journal::{JournalStep, StepState, finish, mark, reached, steps};
 pub(crate) use plans::{
     PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side, tables,
 };
 pub(crate) use work::side_of;
 
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
 
@@ -35,7 +36,7 @@ pub(crate) fn ensure(client: &mut Client) -> Result<(), Error> {
     let mut transaction = client.transaction().doing("creating the state")?;
     // Asking for a schema that is there would need the right to create one.
     let there: bool = transaction
-        .query_one("SELECT pg_catalog.to_regnamespace('migrate') IS NOT NULL", &[])
+        .ask_one("SELECT pg_catalog.to_regnamespace('migrate') IS NOT NULL", &[])
         .doing("looking for the state")?
         .get(0);
     let schema = if there { "" } else { "CREATE SCHEMA migrate; " };
@@ -71,21 +72,21 @@ pub(crate) fn is_absent(code: &SqlState) -> bool {
 /// The version of the state, if there is any, and the oldest library that may work with it.
 fn version(client: &mut impl GenericClient) -> Result<Option<(i32, i32)>, Error> {
     let exists: bool = client
-        .query_typed_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
+        .ask_one("SELECT pg_catalog.to_regclass('migrate.state_version') IS NOT NULL", &[])
         .doing("looking for the state")?
         .get(0);
     if !exists {
         return Ok(None);
     }
     let row = client
-        .query_typed_opt("SELECT version, compatible FROM migrate.state_version", &[])
+        .ask_opt("SELECT version, compatible FROM migrate.state_version", &[])
         .doing("reading the state's version")?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
 fn require_right_to_create(client: &mut Client) -> Result<(), Error> {
     let row = client
-        .query_one(
+        .ask_one(
             "SELECT current_user::text, current_database()::text, \
                     CASE WHEN pg_catalog.to_regnamespace('migrate') IS NULL \
                          THEN pg_catalog.has_database_privilege(current_database(), 'CREATE') \

@@ -1,13 +1,14 @@
 //! Plans and their tables as the database knows them.
 
 use migrate_plan::ident::Qualified;
-use migrate_plan::sync::{self, Fragment, Standing};
+use migrate_plan::sync::{self, Fragment, Part, Standing};
 use migrate_plan::{Phase, Plan, Side};
 use postgres::error::SqlState;
 use postgres::types::Type;
 use postgres::{GenericClient, Row};
 
 use super::work::{encode, side_of};
+use crate::ask::{Ask, Parameter};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 
@@ -102,7 +103,7 @@ const COLUMNS: &str = "id, name, declaration, status, side, held_at, conflicts, 
 /// The plans of these names, oldest first.
 pub(crate) fn by_names(client: &mut impl GenericClient, names: &[&str]) -> Result<Vec<PlanRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM migrate.plan WHERE name = ANY ($1) ORDER BY id");
-    let rows = client.query(&sql, &[&names]).doing("reading the plans")?;
+    let rows = client.ask(&sql, &[&names]).doing("reading the plans")?;
     Ok(rows.iter().map(plan_row).collect())
 }
 
@@ -125,7 +126,7 @@ pub(crate) fn side(client: &mut impl GenericClient, name: &str) -> Result<Side, 
 /// All plans, oldest first.
 pub(crate) fn plans(client: &mut impl GenericClient) -> Result<Vec<PlanRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM migrate.plan ORDER BY id");
-    let rows = client.query_typed(&sql, &[]).doing("reading the plans")?;
+    let rows = client.ask(&sql, &[]).doing("reading the plans")?;
     Ok(rows.iter().map(plan_row).collect())
 }
 
@@ -182,33 +183,30 @@ pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<T
 /// tables' OIDs.
 pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[u32]) -> Result<(), Error> {
     let id: i64 = client
-        .query_one(
-            "INSERT INTO migrate.plan (name, declaration) VALUES ($1, $2) RETURNING id",
-            &[&&*plan.name, &&*plan.declaration],
+        .ask_one(
+            "INSERT INTO migrate.plan (name, declaration, steps) VALUES ($1, $2, $3) RETURNING id",
+            &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32)],
         )
         .doing("journaling a plan")?
         .get(0);
     for (place, (table, relation)) in plan.tables.iter().zip(relations).enumerate() {
         insert_table(client, id, place as i32, &plan.name, table, *relation)?;
     }
-    for (number, step) in plan.steps.iter().enumerate() {
-        client
-            .execute(
-                "INSERT INTO migrate.step (plan, number, phase, name, summary, probe, work, undo) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-                &[
-                    &id,
-                    &(number as i32),
-                    &step.phase().as_str(),
-                    &step.name(plan),
-                    &step.summary(plan),
-                    &step.probe(plan).unwrap_or_default(),
-                    &encode(&step.work, step.statements(plan, &step.work)),
-                    &encode(&step.undo, step.statements(plan, &step.undo)),
-                ],
-            )
-            .doing("journaling a step")?;
-    }
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .map(|(number, step)| {
+            let probe = step.probe(plan).unwrap_or_default();
+            let [work, undo] = [&step.work, &step.undo].map(|work| encode(work, step.statements(plan, work)));
+            (number as i32, step.phase().as_str(), step.name(plan), step.summary(plan), probe, work, undo)
+        })
+        .collect();
+    let rows = steps.iter().map(|(number, phase, name, summary, probe, work, undo)| -> [&dyn Parameter; 8] {
+        [&id, number, phase, name, summary, probe, work, undo]
+    });
+    insert_rows(client, "migrate.step (plan, number, phase, name, summary, probe, work, undo)", rows)
+        .doing("journaling the steps")?;
     Ok(())
 }
 
@@ -231,7 +229,7 @@ fn insert_table(
     let has_default = table.lenses.iter().filter(|lens| lens.new.default.is_some());
     let defaulted: Vec<&str> = has_default.map(|lens| &*lens.new.column).collect();
     client
-        .execute(
+        .tell(
             "INSERT INTO migrate.plan_table \
                     (plan, place, schema_name, table_name, relation, old_columns, new_columns, defaulted_columns, fill, \
                      unfilled, mismatch, mismatch_each) \
@@ -254,30 +252,36 @@ fn insert_table(
         .doing("journaling a table")?;
     let standings =
         [(Shape::Live, Standing::Lenient), (Shape::Strict, Standing::Strict), (Shape::Retired, Standing::Retired)];
+    let mut parts = Vec::new();
     for (shape, standing) in standings {
         for side in [Side::Old, Side::New] {
-            for (number, part) in sync::parts(name, &table.lenses, standing, side).into_iter().enumerate() {
-                client
-                    .execute(
-                        "INSERT INTO migrate.part (plan, place, number, shape, side, block, descent, update_condition, \
-                                reads, writes) \
-                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                        &[
-                            &plan,
-                            &place,
-                            &(number as i32),
-                            &shape.as_str(),
-                            &side.as_str(),
-                            &part.block,
-                            &part.descent,
-                            &part.update_condition,
-                            &part.reads,
-                            &part.writes,
-                        ],
-                    )
-                    .doing("journaling a lens")?;
-            }
+            let all = sync::parts(name, &table.lenses, standing, side).into_iter().enumerate();
+            parts.extend(all.map(|(number, part)| (number as i32, shape.as_str(), side.as_str(), part)));
         }
+    }
+    let rows = parts.iter().map(|(number, shape, side, part)| -> [&dyn Parameter; 10] {
+        let Part { block, descent, update_condition, reads, writes } = part;
+        [&plan, &place, number, shape, side, block, descent, update_condition, reads, writes]
+    });
+    let into = "migrate.part (plan, place, number, shape, side, block, descent, update_condition, reads, writes)";
+    insert_rows(client, into, rows).doing("journaling the lenses")?;
+    Ok(())
+}
+
+/// Inserts rows of `N` columns in as few statements as there may be: PostgreSQL takes 65,535 parameters in one.
+fn insert_rows<'a, const N: usize>(
+    client: &mut impl GenericClient,
+    into: &str,
+    rows: impl Iterator<Item = [&'a dyn Parameter; N]>,
+) -> Result<(), postgres::Error> {
+    let rows: Vec<_> = rows.collect();
+    for rows in rows.chunks(1000) {
+        let row = |number: usize| {
+            let places: Vec<String> = (1..=N).map(|place| format!("${}", number * N + place)).collect();
+            format!("({})", places.join(", "))
+        };
+        let values: Vec<String> = (0..rows.len()).map(row).collect();
+        client.tell(&format!("INSERT INTO {into} VALUES {}", values.join(", ")), &rows.concat())?;
     }
     Ok(())
 }
@@ -290,7 +294,7 @@ pub(crate) fn looked_at(
     dependents: &[String],
 ) -> Result<(), Error> {
     client
-        .execute(
+        .tell(
             "UPDATE migrate.plan SET waits_for = $2, dependents = $3, looked_at = clock_timestamp() WHERE id = $1",
             &[&plan, &waits_for, &dependents],
         )
@@ -314,6 +318,6 @@ pub(crate) fn last_look(client: &mut impl GenericClient, plan: i64) -> Result<(V
 
 /// Removes a reverted plan, so that it can start anew; its history stays.
 pub(crate) fn forget(client: &mut impl GenericClient, plan: i64) -> Result<(), Error> {
-    client.execute("DELETE FROM migrate.plan WHERE id = $1", &[&plan]).doing("forgetting a reverted plan")?;
+    client.tell("DELETE FROM migrate.plan WHERE id = $1", &[&plan]).doing("forgetting a reverted plan")?;
     Ok(())
 }

@@ -43,6 +43,8 @@ CREATE TABLE migrate.plan (
     name text NOT NULL UNIQUE,
     -- What the plan declares, in a form that spacing and comments do not change.
     declaration text NOT NULL,
+    -- How many steps it has in the journal.
+    steps integer NOT NULL DEFAULT 0,
     status text NOT NULL DEFAULT 'running' CHECK (status IN ('running', 'finished', 'reverted')),
     -- The side that wins, and that applications should use.
     side text NOT NULL DEFAULT 'old' CHECK (side IN ('old', 'new')),
@@ -234,5 +236,6 @@ CREATE TABLE migrate.statement_seen (
 );
 
 -- Every application may ask which side to use; the rest is for the runner's role.
-GRANT SELECT (name, side) ON migrate.plan TO PUBLIC;
+-- What tells that there is nothing to do, and the side to use.
+GRANT SELECT (id, name, declaration, steps, status, side, held_at, conflicts, dependents) ON migrate.plan TO PUBLIC;
 GRANT SELECT ON migrate.state_version TO PUBLIC;

@@ -1,0 +1,62 @@
+//! Plans that are where nobody moves them on: their rows alone tell it, in one plain query.
+
+use postgres::Client;
+
+use super::registry::{Knowledge, Seen, phase};
+use crate::ask::Ask;
+use crate::database::DatabaseError;
+use crate::error::Error;
+use crate::state::{self, Status};
+
+/// What the rows tell.
+pub(crate) enum Settled {
+    /// There is no state yet.
+    NoState,
+    /// All plans of the build, and those in flight that it does not know. None of its own is in flight.
+    All(Vec<Seen>),
+    /// Some are in flight: their steps and the catalog have to be looked at.
+    NotAll,
+}
+
+/// Looks at the rows of the plans. A function of the state would have to be planned anew for each call, and its parts of
+/// the catalog be read by each new session; this query is as small as can be, since every start of every process makes it.
+pub(crate) fn settled(client: &mut Client, known: &Knowledge) -> Result<Settled, Error> {
+    let sql = "SELECT v.version, v.compatible, p.name, p.declaration, p.steps, p.status, p.side, p.held_at, p.conflicts, \
+                      p.dependents \
+               FROM migrate.state_version v LEFT JOIN migrate.plan p \
+                 ON p.status OPERATOR(pg_catalog.=) 'running' OR p.name OPERATOR(pg_catalog.=) ANY ($1) \
+               ORDER BY p.id";
+    let rows = match client.ask(sql, &[&known.names]) {
+        Ok(rows) => rows,
+        Err(error) if error.code().is_some_and(state::is_absent) => return Ok(Settled::NoState),
+        Err(error) => return Err(DatabaseError::new("looking where the plans are", error).into()),
+    };
+    let Some(first) = rows.first() else { return Ok(Settled::NoState) };
+    state::require_compatible(first.get(0), first.get(1))?;
+    let mut plans: Vec<Seen> =
+        known.names.iter().enumerate().map(|(place, name)| Seen::not_started(place, name)).collect();
+    for row in rows {
+        let Some(name) = row.get::<_, Option<&str>>(2) else { continue };
+        let status = Status::of(row.get(5));
+        let place = known.names.iter().position(|known| *known == name);
+        if place.is_some() && status == Status::Running {
+            return Ok(Settled::NotAll);
+        }
+        let seen = Seen {
+            status: Some(status),
+            side: state::side_of(row.get(6)).unwrap_or(migrate_plan::Side::Old),
+            held_at: row.get::<_, Option<&str>>(7).map(phase),
+            is_edited: place
+                .is_some_and(|place| status != Status::Reverted && known.declarations[place] != row.get::<_, &str>(3)),
+            done: if status == Status::Finished { usize::try_from(row.get::<_, i32>(4)).unwrap_or(0) } else { 0 },
+            conflicts: row.get::<_, i64>(8).unsigned_abs(),
+            dependents: row.get(9),
+            ..Seen::not_started(0, name)
+        };
+        match place {
+            Some(place) => plans[place] = Seen { place: Some(place), ..seen },
+            None => plans.push(Seen { place: None, ..seen }),
+        }
+    }
+    Ok(Settled::All(plans))
+}
