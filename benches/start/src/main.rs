@@ -28,7 +28,7 @@ use with_refinery::Refinery;
 use with_sqlx::Sqlx;
 
 /// How often a new environment is made; the median counts.
-const ENVIRONMENTS: usize = 9;
+const ENVIRONMENTS: usize = 5;
 
 const FINISHED: Run = Run { name: "migrate, plans finished", plans: &plans::contract::PLANS };
 const HALF_WAY: Run = Run { name: "migrate, plans half way", plans: &plans::dual_write::PLANS };
