@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use migrate::testing::{ScratchDatabase, ScratchServer};
-use migrate::{Migrations, Migrator, Phase, Position, migrations};
+use migrate::{Instance, Migrations, Migrator, Phase, Position, migrations};
 use postgres::Client;
 
 const LONG: Duration = Duration::from_secs(20);
@@ -77,7 +77,9 @@ fn twenty_plans_go_from_nothing_to_their_ends_in_one_run() {
 fn twenty_plans_go_from_nothing_to_their_ends_with_a_service() {
     let (database, mut client) = environment();
     let begun = Instant::now();
-    let service = Migrator::new(&PLANS).without_waits().start(database.url()).expect("a service");
+    // The session that has made the tables has no name, and is this application's.
+    let instance = Instance::new("shop", "1.0").session_name("");
+    let service = Migrator::new(&PLANS).instance(instance).without_waits().start(database.url()).expect("a service");
     let served = begun.elapsed();
     service.wait(Phase::Contract, LONG).expect("the end of all plans");
     println!("twenty plans with a service: served after {served:?}, at their ends after {:?}", begun.elapsed());
