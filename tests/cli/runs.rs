@@ -35,7 +35,9 @@ fn up_goes_to_the_stage_and_the_history_says_who_and_why() {
         assert_eq!((&entry["by"], &entry["why"]), (&"anna".into(), &"release 7".into()), "{entry}");
         assert_eq!(entry["application"], "migrate");
     }
-    assert!(entries.iter().any(|entry| entry["statements"][0].as_str().is_some_and(|sql| sql.contains("ALTER TABLE"))));
+    let statements = entries.iter().filter_map(|entry| entry["statements"].as_array()).flatten();
+    let all: Vec<&str> = statements.filter_map(|sql| sql.as_str()).collect();
+    assert!(all.iter().any(|sql| sql.contains("ALTER TABLE")), "{all:#?}");
 
     let said = shop.run(&["history", "orders_number", "--limit", "2"]);
     let lines: Vec<&str> = said.out.lines().collect();
