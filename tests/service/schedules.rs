@@ -81,7 +81,7 @@ fn schedule(server: &ScratchServer, seed: u64) -> (u64, u64) {
                 }
             }
             3 | 4 if !olds.is_empty() => {
-                let mut gone = olds.swap_remove(random.usize(0..olds.len()));
+                let gone = olds.swap_remove(random.usize(0..olds.len()));
                 if gone.is_paused {
                     gone.agent.signal("CONT");
                 }
