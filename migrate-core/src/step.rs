@@ -134,7 +134,7 @@ impl LockedStep<'_> {
     }
 
     fn execute(&self, client: &mut impl GenericClient, statements: &[String]) -> Result<(), Error> {
-        // One by one, so that an error has its statement: together they would be told apart by nothing.
+        // One by one: the driver does not say which of several statements has failed.
         for statement in statements {
             client.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
         }
