@@ -13,8 +13,8 @@ use crate::error::Error;
 const OLDEST: i32 = 140_000;
 
 /// What the caller's session is set to while the runner works. `pg_temp` stands last, since PostgreSQL
-/// would otherwise look there first. With `row_security` off, a policy that would hide rows is an error. Compiling a
-/// query of the catalog takes longer than a hundred of its runs.
+/// would otherwise look there first. With `row_security` off, a policy that would hide rows is an error. `jit` is off as a
+/// precaution: queries of the catalog are small, and without statistics may look expensive enough to be compiled.
 const WHILE_RUNNING: [(&str, &str); 14] = [
     ("search_path", "pg_catalog, pg_temp"),
     ("row_security", "off"),

@@ -134,12 +134,10 @@ impl LockedStep<'_> {
     }
 
     fn execute(&self, client: &mut impl GenericClient, statements: &[String]) -> Result<(), Error> {
-        if statements.is_empty() {
-            return Ok(());
+        // One by one: the driver does not say which of several statements has failed.
+        for statement in statements {
+            client.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
         }
-        // Together: each round trip of its own would be one more for which others wait behind the lock.
-        let all = statements.join(";\n");
-        client.batch_execute(&all).running(&format!("step `{}`", self.step.name), &all)?;
         Ok(())
     }
 

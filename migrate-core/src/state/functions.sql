@@ -46,7 +46,7 @@ CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], so
     place bigint, name text, id bigint, status text, side text, held_at text, is_edited boolean, reached text,
     steps bigint, done bigint, left_to_do bigint, beyond bigint, is_closed boolean, is_sound boolean, waits_for text[],
     conflicts bigint, dependents text[])
--- Without statistics a plan of these few rows may look expensive enough to be compiled, which takes a hundred times longer.
+-- A precaution: without statistics a query of these few rows may look expensive enough to be compiled.
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     WITH known AS (
         SELECT k.place, coalesce(k.name, p.name) AS name, k.declaration, k.goal, p AS row
