@@ -336,7 +336,7 @@ fn blocked_by(blockers: &[Blocker]) -> String {
 }
 
 /// The server's message, or every cause where it did not answer.
-fn said(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
+pub(crate) fn said(error: &(dyn std::error::Error + Send + Sync + 'static)) -> String {
     if let Some(error) = error.downcast_ref::<postgres::Error>().and_then(postgres::Error::as_db_error) {
         return format!("{} {}", error.code().code(), error.message());
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use migrate::testing::ScratchDatabase;
 use migrate::{Error, Phase, Service};
-use postgres::{Client, Config};
+use postgres::Client;
 
 use crate::builds::{Build, till};
 use crate::leads::until;
@@ -31,14 +31,7 @@ impl Owner {
     }
 
     fn url(&self, database: &ScratchDatabase) -> String {
-        let config: Config = database.url().parse().expect("an address");
-        let host = match config.get_hosts().first() {
-            Some(postgres::config::Host::Unix(folder)) => folder.display().to_string(),
-            Some(postgres::config::Host::Tcp(name)) => name.clone(),
-            None => String::new(),
-        };
-        let port = config.get_ports().first().copied().unwrap_or(5432);
-        format!("host={host} port={port} user={} dbname={}", self.name, database.name())
+        database.url_as(&self.name)
     }
 }
 
@@ -103,7 +96,7 @@ fn a_role_that_may_only_use_its_table_follows_and_leaves_the_steps_to_others() {
         ))
         .expect("rights");
     let migrating = Build::DualWrite.migrator().start(database.url()).expect("a service");
-    let following = Build::DualWrite.migrator().start(&owner.url(&database)).expect("a service without rights");
+    let following = Build::DualWrite.migrator().start(owner.url(&database)).expect("a service without rights");
     following.wait(Phase::DualWrite, LONG).expect("filled by the other");
     assert!(following.application_name().starts_with("shop@1.1/"));
     // It is on the list like any other.
@@ -175,7 +168,7 @@ fn a_service_whose_sessions_are_ended_again_and_again_stays_ready_and_comes_to_i
 fn an_instance_that_cannot_reach_the_database_fences_itself_before_it_is_suspect() {
     let (database, mut client) = till(10);
     let proxy = crate::proxy::Proxy::to(database.url());
-    let service = Build::DualWrite.migrator().start(&proxy.url()).expect("a service");
+    let service = Build::DualWrite.migrator().start(proxy.url()).expect("a service");
     service.wait(Phase::DualWrite, LONG).expect("filled");
     proxy.cut();
     let begun = Instant::now();

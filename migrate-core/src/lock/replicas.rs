@@ -15,7 +15,7 @@ use super::holders::{Holder, Lookout};
 use crate::blocker::BlockerKind;
 use crate::connect::Source;
 use crate::database::Doing;
-use crate::error::Error;
+use crate::error::{Error, said};
 
 /// Between two looks: they cross the network.
 const PACE: Duration = Duration::from_millis(100);
@@ -146,7 +146,11 @@ impl Replica<'_> {
 
 /// Opens a connection to a standby; the reason why not is for people.
 fn open_replica(source: &str) -> Result<Client, String> {
-    Source::url(source).and_then(|source| source.connect("migrate replica")).map_err(|error| error.to_string())
+    Source::url(source).and_then(|source| source.connect("migrate replica")).map_err(|error| match error {
+        // Its name stands before the reason.
+        Error::Connect { source, .. } => format!("cannot connect: {}", said(&*source)),
+        error => error.to_string(),
+    })
 }
 
 /// Sets the session up, and sees that it is on a hot standby that knows the table.
