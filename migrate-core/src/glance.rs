@@ -29,7 +29,7 @@ pub(crate) fn nothing_to_do(migrator: &Migrator, client: &mut Client) -> Result<
 fn seen(client: &mut Client, known: &Knowledge) -> Result<Option<Vec<Seen>>, Error> {
     match instance::settled(client, known)? {
         Settled::NoState => Ok(None),
-        Settled::All(plans) => Ok(Some(plans)),
+        Settled::All { plans, .. } => Ok(Some(plans)),
         Settled::NotAll => instance::look(client, known),
     }
 }

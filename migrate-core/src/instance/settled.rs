@@ -13,8 +13,9 @@ use crate::state::{self, Status};
 pub(crate) enum Settled {
     /// There is no state yet.
     NoState,
-    /// All plans of the build, and those in flight that it does not know. None of its own is in flight.
-    All(Vec<Seen>),
+    /// All plans of the build, and those in flight that it does not know. None of its own is in flight. Whether the
+    /// database has had plans that the build does not know: then it may be older than they are.
+    All { plans: Vec<Seen>, has_others: bool },
     /// Some are in flight: their steps and the catalog have to be looked at.
     NotAll,
 }
@@ -36,10 +37,12 @@ pub(crate) fn settled(client: &mut Client, known: &Knowledge) -> Result<Settled,
     state::require_compatible(first.get(0), first.get(1))?;
     let mut plans: Vec<Seen> =
         known.names.iter().enumerate().map(|(place, name)| Seen::not_started(place, name)).collect();
+    let mut has_others = false;
     for row in rows {
         let Some(name) = row.get::<_, Option<&str>>(2) else { continue };
         let status = Status::of(row.get(5));
         let place = known.names.iter().position(|known| *known == name);
+        has_others |= place.is_none();
         match (place, status) {
             (Some(_), Status::Running) => return Ok(Settled::NotAll),
             // History, of a plan that was deleted from the code.
@@ -51,7 +54,7 @@ pub(crate) fn settled(client: &mut Client, known: &Knowledge) -> Result<Settled,
             None => plans.push(seen(&row, known, None, name, status)),
         }
     }
-    Ok(Settled::All(plans))
+    Ok(Settled::All { plans, has_others })
 }
 
 /// A plan of which no step is being done.

@@ -27,6 +27,9 @@ use shared::Shared;
 pub use starting::Starting;
 pub use status::{PlanStatus, ServiceStatus};
 
+/// How long a name is waited for that comes within milliseconds, unless the database has gone.
+const NAMED: Duration = Duration::from_secs(5);
+
 /// How long [`Service::stop`] waits for the threads to come to their ends.
 const STOP: Duration = Duration::from_secs(10);
 
@@ -102,9 +105,10 @@ impl Service {
     /// registered instance, so that they do not close the gate of contract, and tell one that is paused from one that is
     /// dead.
     ///
-    /// Empty until the instance is on the list, which it is when [`Migrator::start`] has returned.
+    /// Where nothing was to be done, [`Migrator::start`] returns a few milliseconds before the instance is on the list; this
+    /// waits for that, and is empty where it does not come to be.
     pub fn application_name(&self) -> String {
-        self.shared.tag().unwrap_or_default()
+        self.shared.wait_tag(NAMED).unwrap_or_default()
     }
 
     /// Waits until every plan has come to the end of `phase`, or to that of its stage's last phase where that is

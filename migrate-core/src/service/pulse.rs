@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use migrate_plan::Stage;
 use postgres::Client;
 use postgres::error::SqlState;
 use postgres::fallible_iterator::FallibleIterator;
@@ -13,8 +14,9 @@ use super::{failure, pass};
 use crate::database::DatabaseError;
 use crate::error::Error;
 use crate::event::Event;
-use crate::instance::{self, Registered, Registration, Seat};
+use crate::instance::{self, Registered, Registration, Seat, Seen, Settled};
 use crate::leader;
+use crate::state::Status;
 
 /// Between two tries to reach the database: the first pause, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
@@ -81,6 +83,9 @@ impl Pulse<'_> {
         let shared = self.shared;
         let name = shared.tag().unwrap_or_else(|| format!("{} migrate", shared.migrator.identity().application));
         let mut client = shared.source.connect(&name)?;
+        if !shared.was_served() {
+            self.glance(&mut client)?;
+        }
         loop {
             let is_in = self.attend(&mut client)?;
             if !shared.is_current(self.number) {
@@ -100,6 +105,24 @@ impl Pulse<'_> {
             }
             self.wait(&mut client, is_in)?;
         }
+    }
+
+    /// Where the rows of the plans tell that they are all behind this build, it is served: a start in a database where
+    /// nothing is to be done is this one query, and the instance comes onto the list while its process goes on.
+    fn glance(&self, client: &mut Client) -> Result<(), Error> {
+        let (shared, sent) = (self.shared, Instant::now());
+        if let Settled::All { plans, has_others: false } = instance::settled(client, &shared.known)?
+            && plans.iter().all(|seen| self.is_behind(seen))
+        {
+            shared.settled(sent, plans);
+        }
+        Ok(())
+    }
+
+    /// Whether a plan is finished, and the build knows that.
+    fn is_behind(&self, seen: &Seen) -> bool {
+        let stage = seen.place.map(|place| self.shared.known.stages[place]);
+        seen.status == Some(Status::Finished) && !seen.is_edited && stage == Some(Stage::Contract)
     }
 
     /// Renews the lease, or comes in where the instance is not on the list; answers whether it is.

@@ -35,7 +35,7 @@ impl Shared {
     }
 
     fn lacking(&self, inner: &Inner, is_enough: impl Fn(&Seen, usize) -> bool) -> Vec<String> {
-        if inner.plans.is_empty() && !self.known.names.is_empty() || inner.registered.is_none() {
+        if inner.plans.is_empty() && !self.known.names.is_empty() || inner.registered.is_none() && !inner.is_settled {
             let why = inner.trouble.as_deref().unwrap_or("the database has not answered yet");
             return vec![why.to_owned()];
         }
@@ -91,6 +91,21 @@ impl Shared {
             }
             let left = self.migrator.limits().start_budget.saturating_sub(self.born.elapsed());
             self.rest(changes, left);
+        }
+    }
+
+    /// Waits until the instance is on the list, `at_most` so long; answers the name of its sessions.
+    pub(super) fn wait_tag(&self, at_most: Duration) -> Option<String> {
+        let until = Instant::now() + at_most;
+        loop {
+            let changes = self.changes();
+            let left = until.saturating_duration_since(Instant::now());
+            match self.tag() {
+                None if !left.is_zero() && !self.has_failed() && !self.migrator.is_stopping() => {
+                    self.rest(changes, left)
+                }
+                tag => return tag,
+            }
         }
     }
 

@@ -43,6 +43,8 @@ pub(super) struct Inner {
     pub(super) passes: u64,
     /// Whether connections of the source are known to be sessions of their own.
     pub(super) is_proven: bool,
+    /// Whether the plans of the build are all behind it, so that it is served before it is on the list.
+    pub(super) is_settled: bool,
     /// Whether the schema has served this build once.
     pub(super) is_served: bool,
     /// What ended the pulse for good.
@@ -123,13 +125,8 @@ impl Shared {
 
     /// Takes in what a beat, sent at `sent`, has answered.
     pub(super) fn heard(&self, sent: Instant, beat: Beat) {
-        for seen in &beat.plans {
-            if let Some(side) = seen.place.and_then(|place| self.sides.get(place)) {
-                side.store(seen.side == Side::New, Ordering::Release);
-            }
-        }
-        let sent = sent.saturating_duration_since(self.born).as_millis();
-        self.beat_at.store(u64::try_from(sent).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
+        self.take_sides(&beat.plans);
+        self.heard_at(sent);
         let mut inner = self.lock();
         inner.pulse_at = Some(Instant::now());
         // A pass that another leader has replaced is left to find that out by itself.
@@ -142,6 +139,29 @@ impl Shared {
         }
         inner.is_served = inner.is_served || self.missing(&inner).is_empty();
         self.tell(inner);
+    }
+
+    /// Takes in that all plans are behind this build, as the rows told that were asked for at `sent`: nothing can be taken
+    /// from it before it is on the list.
+    pub(super) fn settled(&self, sent: Instant, plans: Vec<Seen>) {
+        self.take_sides(&plans);
+        self.heard_at(sent);
+        let mut inner = self.lock();
+        (inner.plans, inner.is_settled, inner.is_served) = (plans, true, true);
+        self.tell(inner);
+    }
+
+    fn take_sides(&self, plans: &[Seen]) {
+        for seen in plans {
+            if let Some(side) = seen.place.and_then(|place| self.sides.get(place)) {
+                side.store(seen.side == Side::New, Ordering::Release);
+            }
+        }
+    }
+
+    fn heard_at(&self, sent: Instant) {
+        let sent = sent.saturating_duration_since(self.born).as_millis();
+        self.beat_at.store(u64::try_from(sent).unwrap_or(u64::MAX - 1) + 1, Ordering::Release);
     }
 
     pub(super) fn let_in(&self, registered: Option<Registered>) {
