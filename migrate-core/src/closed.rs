@@ -164,7 +164,7 @@ impl fmt::Display for Closed {
                 write!(f, "{count} rows of {table} are locked by other transactions; run again when those have ended")
             }
             Closed::Soak { before, left } => {
-                write!(f, "the soak before {before} is over in {} s; run again then", left.as_secs_f64().ceil())
+                write!(f, "the soak before {before} is over in {} s", left.as_secs_f64().ceil())
             }
             Closed::Dependents { objects } => {
                 write!(

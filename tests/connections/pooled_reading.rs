@@ -102,7 +102,8 @@ fn reading_leaves_the_callers_own_session_as_it_was() {
     started(&pooler);
     let mut client = pooler.client();
     client
-        .batch_execute("SET search_path = orders; SET lock_timeout = '7s'; SET TimeZone = 'Asia/Tokyo'")
+        // The language's own settings are there once it has been used.
+        .batch_execute("SET search_path = orders; SET lock_timeout = '7s'; SET TimeZone = 'Asia/Tokyo'; DO 'BEGIN END'")
         .expect("settings");
     let before = settings(&mut client);
     let migrator = Migrator::new(&MIGRATIONS);

@@ -155,3 +155,30 @@ fn an_address_where_nobody_answers_fails_the_start_within_its_budget() {
     assert!(error.contains("onnect"), "{error}");
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
+
+#[test]
+fn an_operators_revert_leaves_builds_that_ask_for_the_side_in_service() {
+    let (database, mut client) = till(100);
+    let service = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    service.wait(Phase::DualWrite, LONG).expect("filled");
+    let plan = Build::DualWrite.plan();
+    Build::DualWrite.migrator().revert(&mut client, plan).expect("a revert");
+    until(&mut client, "the new column is gone", "SELECT status = 'reverted' FROM migrate.plan");
+    let begun = Instant::now();
+    while service.status().plans[0].position != Position::Before {
+        service.ready().expect("it uses the old side, which is there");
+        assert!(begun.elapsed() < LONG, "{}", service.status());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    service.ready().expect("it uses the old side, which is there");
+    assert_eq!(service.side(plan), Side::Old);
+    // A pod that restarts meanwhile starts too; one that knows the new column only does not.
+    Build::DualWrite.migrator().start(database.url()).expect("another").stop();
+    let mut settings = crate::builds::brisk();
+    settings.start_budget = Duration::from_millis(500);
+    let error = Build::Switch.migrator().settings(settings).start(database.url()).expect_err("no new column").to_string();
+    assert!(error.contains("an operator holds it"), "{error}");
+    Build::DualWrite.migrator().release(&mut client, "money").expect("a release");
+    service.wait(Phase::DualWrite, LONG).expect("it goes on by itself");
+    service.stop();
+}

@@ -150,10 +150,13 @@ impl Seen {
             Stage::DualWrite => Phase::Expand,
             Stage::Switch | Stage::Contract => Phase::DualWrite,
         };
+        // An operator has taken it back, or does so: code that asks which side to use finds the old one.
+        let is_back = self.held_at.is_some() && stage == Stage::DualWrite && self.side == Side::Old;
         match self.status {
-            None | Some(Status::Reverted) => false,
+            None => false,
+            Some(Status::Reverted) => is_back,
             Some(Status::Finished) => true,
-            Some(Status::Running) => self.reached >= Some(needed),
+            Some(Status::Running) => self.reached >= Some(needed) || is_back && self.held_at == Some(None),
         }
     }
 }

@@ -36,7 +36,11 @@ impl Shared {
 
     fn lacking(&self, inner: &Inner, is_enough: impl Fn(&Seen, usize) -> bool) -> Vec<String> {
         if inner.plans.is_empty() && !self.known.names.is_empty() || inner.registered.is_none() && !inner.is_settled {
-            let why = inner.trouble.as_deref().unwrap_or("the database has not answered yet");
+            let unknown = match self.migrator.limits().may_lead {
+                true => "the database has not answered yet",
+                false => "no instance that does steps has been here yet, and this one leaves them to others",
+            };
+            let why = inner.trouble.as_deref().unwrap_or(unknown);
             return vec![why.to_owned()];
         }
         let trouble = inner.trouble.as_ref().or(inner.seat.as_ref().and_then(|seat| seat.trouble.as_ref()));
@@ -48,7 +52,9 @@ impl Shared {
             .map(|seen| {
                 let position = position(seen);
                 let why: Vec<&str> = seen.waits_for.iter().chain(&waiting).chain(trouble).map(String::as_str).collect();
-                let why = if !why.is_empty() {
+                let why = if seen.held_at.is_some() {
+                    "an operator holds it; `release` lets it go on".to_owned()
+                } else if !why.is_empty() {
                     why.join("; ")
                 } else if !self.migrator.limits().may_lead {
                     "this instance leaves the steps to others".to_owned()
