@@ -104,11 +104,8 @@ impl<'a> Deploy<'a> {
         let to_contract =
             "The worker of build `contract` comes first. It waits until no older shop is left, and goes on.";
         self.phase("roll to contract", to_contract, Self::roll_to_contract)?;
-        self.phase(
-            "after",
-            "Only build `contract` is left, and only the new column. Then an old shop starts.",
-            Self::after,
-        )?;
+        let after = "Only build `contract` is left, and only the new column. Then a shop of the first build starts.";
+        self.phase("after", after, Self::after)?;
         self.audit()
     }
 

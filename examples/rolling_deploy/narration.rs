@@ -9,7 +9,10 @@ const SPINNER: &str = "{spinner:.cyan} {msg}";
 const BAR: &str = "{spinner:.cyan} {msg} [{bar:40.cyan/dim}] {percent}% of {human_len} blocks";
 
 /// No line is longer.
-const WIDTH: usize = 110;
+const WIDTH: usize = 118;
+
+/// Lists within what is told are indented by no more.
+const INDENT: usize = 2;
 
 /// The driver's voice.
 pub(crate) struct Narration {
@@ -75,9 +78,10 @@ impl Drop for Narration {
 }
 
 /// A line after `margin`, broken at spaces where it is too long. What it is broken into keeps its indent.
-fn wrapped(line: &str, margin: &str) -> String {
+pub(crate) fn wrapped(line: &str, margin: &str) -> String {
     let text = line.trim_start();
-    let indent = " ".repeat(line.len() - text.len());
+    let indent = " ".repeat((line.len() - text.len()).min(INDENT));
+    let hanging = " ".repeat(margin.chars().count());
     let mut lines = vec![format!("{margin}{indent}")];
     let mut is_begun = false;
     for word in text.split(' ') {
@@ -85,7 +89,7 @@ fn wrapped(line: &str, margin: &str) -> String {
         match lines.last_mut() {
             Some(line) if !is_begun => line.push_str(word),
             Some(line) if word.chars().count() <= room => line.extend([" ", word]),
-            _ => lines.push(format!("     {indent}{word}")),
+            _ => lines.push(format!("{hanging}{indent}{word}")),
         }
         is_begun = true;
     }

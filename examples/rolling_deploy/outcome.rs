@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::book::Phase;
 use crate::builds::Build;
 use crate::deploy::{Findings, Kill};
-use crate::narration::count;
+use crate::narration::{count, wrapped};
 
 /// How many of many failures are shown.
 const SHOWN: usize = 10;
@@ -78,13 +78,13 @@ impl Outcome {
         text
     }
 
-    /// One line, or what is wrong.
+    /// A sentence, or what is wrong.
     pub(crate) fn verdict(&self) -> String {
         let problems = self.problems();
         if problems.is_empty() {
             let statements: u64 = self.phases.iter().flat_map(Phase::statements).sum();
             let wait = self.phases.iter().map(|phase| phase.lock_wait).max().unwrap_or_default();
-            return format!(
+            let verdict = format!(
                 "OK: {} statements by four builds, and none failed; {} rows audited, and none lost or altered; \
                  one SIGKILL and one revert on the way; contract waited for {} older shops; no shop was seen waiting for a lock longer than {} ms. \
                  PostgreSQL {}, {:.1} s.",
@@ -95,6 +95,7 @@ impl Outcome {
                 self.postgres,
                 self.took.as_secs_f64(),
             );
+            return wrapped(&verdict, "");
         }
         let mut text = format!("NOT OK, {} in all:", problems.len());
         for problem in problems.iter().take(SHOWN) {
