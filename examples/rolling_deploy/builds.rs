@@ -1,9 +1,10 @@
-//! Three releases of the shop. The plan is one declaration; only the word after `stage` differs.
+//! Four releases of the application. The first knows nothing of the plan; in the others it is one declaration, and only the
+//! word after `stage` differs.
 
 use std::fmt;
 
 use clap::ValueEnum;
-use migrate::{Migrations, Plan, Side};
+use migrate::{Instance, Migrations, Plan, Side};
 
 macro_rules! build {
     ($stage:ident) => {
@@ -27,15 +28,23 @@ macro_rules! build {
     };
 }
 
+/// Nothing was planned yet when this was built.
+static BEFORE: Migrations = migrate::migrations![];
+
 build!(dual_write);
 build!(switch);
 build!(contract);
 
-/// A release of the shop, by the stage of the plan in it.
+/// The plan, as it is known to the release that can use either side of it.
+pub(crate) static PLAN: &Plan = &dual_write::orders_total_cents::PLAN;
+
+/// A release of the application, by the stage of the plan in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(crate) enum Build {
-    /// Uses the side that the database tells.
+    /// Knows the old column only.
+    Before,
+    /// Uses the side that its service tells.
     DualWrite,
     /// Uses the new column only.
     Switch,
@@ -44,36 +53,53 @@ pub(crate) enum Build {
 }
 
 impl Build {
-    pub(crate) const ALL: [Build; 3] = [Build::DualWrite, Build::Switch, Build::Contract];
+    pub(crate) const ALL: [Build; 4] = [Build::Before, Build::DualWrite, Build::Switch, Build::Contract];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
+            Build::Before => "before",
             Build::DualWrite => "dual_write",
             Build::Switch => "switch",
             Build::Contract => "contract",
         }
     }
 
-    pub(crate) fn plan(self) -> &'static Plan {
+    fn version(self) -> &'static str {
         match self {
-            Build::DualWrite => &dual_write::orders_total_cents::PLAN,
-            Build::Switch => &switch::orders_total_cents::PLAN,
-            Build::Contract => &contract::orders_total_cents::PLAN,
+            Build::Before => "1.0",
+            Build::DualWrite => "1.1",
+            Build::Switch => "1.2",
+            Build::Contract => "1.3",
         }
+    }
+
+    /// What a process of `application` in this release calls itself.
+    pub(crate) fn instance(self, application: &str) -> Instance {
+        Instance::new(application, self.version())
     }
 
     pub(crate) fn migrations(self) -> &'static Migrations {
         match self {
+            Build::Before => &BEFORE,
             Build::DualWrite => &dual_write::MIGRATIONS,
             Build::Switch => &switch::MIGRATIONS,
             Build::Contract => &contract::MIGRATIONS,
         }
     }
 
-    /// The column with the money, quoted. Written `old::total`, the second arm would be a warning, and
-    /// the third would not compile.
+    /// The side that code of this release uses until its service tells another.
+    pub(crate) fn side(self) -> Side {
+        match self {
+            Build::Before | Build::DualWrite => Side::Old,
+            Build::Switch | Build::Contract => Side::New,
+        }
+    }
+
+    /// The column with the money, quoted. Written `old::total`, the arm of `switch` would be a warning, and that of
+    /// `contract` would not compile.
     pub(crate) fn money(self, side: Side) -> String {
         match (self, side) {
+            (Build::Before, _) => "total".to_owned(),
             (Build::DualWrite, Side::Old) => dual_write::orders_total_cents::orders::old::total.to_string(),
             (Build::DualWrite, Side::New) => dual_write::orders_total_cents::orders::new::total_cents.to_string(),
             (Build::Switch, _) => switch::orders_total_cents::orders::new::total_cents.to_string(),

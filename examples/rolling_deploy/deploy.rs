@@ -1,6 +1,7 @@
 //! The deploy, phase by phase.
 
 use std::error::Error;
+use std::ops::Range;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,13 +10,14 @@ use migrate::{Migrator, Phase, Side};
 use postgres::Client;
 
 use crate::book::Book;
-use crate::builds::Build;
+use crate::builds::{Build, PLAN};
 use crate::database::Database;
 use crate::fleet::Fleet;
-use crate::lines::FromMigration;
+use crate::lines::FromWorker;
 use crate::narration::{Narration, count};
 use crate::orders::{SLOTS, Seed};
-use crate::service::{Service, is_backfill};
+use crate::worker_process::{WorkerProcess, is_backfill};
+use crate::{inspection, start};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -32,7 +34,7 @@ pub(crate) struct Pace {
     pub(crate) soak: Duration,
 }
 
-/// Where the migrating process was killed and where the next one went on, in heap blocks.
+/// Where the worker was killed and where the next one went on, in heap blocks.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Kill {
     pub(crate) blocks: u64,
@@ -46,6 +48,10 @@ pub(crate) struct Kill {
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
     pub(crate) kill: Option<Kill>,
+    /// The older shops that contract has named, and waited for.
+    pub(crate) waited_for: Vec<String>,
+    /// What an old build was told that started in the end.
+    pub(crate) refused: Option<String>,
     /// Rows compared with the ledgers at the end.
     pub(crate) audited: u64,
     /// Rows that are not as they were last written.
@@ -59,6 +65,7 @@ pub(crate) struct Deploy<'a> {
     operator: Client,
     book: Arc<Book>,
     fleet: Fleet,
+    worker: Option<WorkerProcess>,
     narration: Narration,
     findings: Findings,
 }
@@ -69,6 +76,7 @@ impl<'a> Deploy<'a> {
         Ok(Deploy {
             operator: database.connect()?,
             fleet: Fleet::new(database.shop_url().to_owned(), pace.seed, book.clone()),
+            worker: None,
             pace,
             database,
             book,
@@ -79,21 +87,25 @@ impl<'a> Deploy<'a> {
 
     /// All of it.
     pub(crate) fn run(&mut self) -> Done {
-        let before = "Four shops of build `dual_write` sell, change, upsert and read orders. Nothing is migrated yet.";
+        let before =
+            "Four shops of build `before` sell, change, upsert and read orders. It has no plan; they only register.";
         self.phase("before", before, Self::before)?;
-        let expand = "A service of that build starts and migrates. It is killed on the way, and started again.";
+        let expand = "A worker of build `dual_write` fills the new column. It is killed on the way, and started again.";
         self.phase("expand + backfill", expand, Self::expand_and_backfill)?;
-        let switch = "An operator has the new column win. The shops ask which side to use, and follow.";
+        let switch = "An operator has the new column win. The shops' services tell which side to use, and they follow.";
         self.phase("switch", switch, Self::switch)?;
         let revert = "Second thoughts: back to the old column, with all that was sold meanwhile; the new one goes.";
         self.phase("revert", revert, Self::revert)?;
-        let again = "The same plan once more.";
+        let again = "The operator releases the plan. The worker has been there all the time, and goes on by itself.";
         self.phase("forward again", again, Self::forward_again)?;
-        let to_switch = "Shops of build `switch` replace the others one by one. They know the new column only.";
+        let to_switch =
+            "Build `switch` knows the new column only. Half of the shops are ahead of the worker, half behind.";
         self.phase("roll to switch", to_switch, Self::roll_to_switch)?;
-        let to_contract = "Shops of build `contract` replace those; half-way, its migration takes the old column away.";
+        let to_contract =
+            "The worker of build `contract` comes first. It waits until no older shop is left, and goes on.";
         self.phase("roll to contract", to_contract, Self::roll_to_contract)?;
-        self.phase("after", "Only shops of build `contract` are left, and only the new column.", |_| Ok(()))?;
+        let after = "Only build `contract` is left, and only the new column. Then a shop of the first build starts.";
+        self.phase("after", after, Self::after)?;
         self.audit()
     }
 
@@ -114,7 +126,8 @@ impl<'a> Deploy<'a> {
             self.narration.working(&format!("{name}: {} statements so far, {failed} failed", count(statements)));
             thread::sleep(REPORTS_ARRIVE);
         }
-        let (disagree, conflicts) = (self.disagree()?, self.conflicts()?);
+        let (disagree, conflicts) =
+            (inspection::disagree(&mut self.operator)?, inspection::conflicts(&mut self.operator)?);
         thread::sleep(REPORTS_ARRIVE);
         self.book.now(|phase| {
             (phase.disagree, phase.conflicts) = (disagree, conflicts);
@@ -123,39 +136,48 @@ impl<'a> Deploy<'a> {
         Ok(())
     }
 
+    /// The first process that may makes the library's own schema, so the worker comes first.
     fn before(&mut self) -> Done {
-        self.fleet.open(Build::DualWrite)?;
-        self.fleet.wait_for_side(Side::Old)
+        self.replace_worker(Build::Before)?;
+        let (worker, narration) = self.worker()?;
+        worker.served(narration)?;
+        self.fleet.open(Build::Before)?;
+        self.narration.tell(&format!("the shops are {}", self.fleet.names().join(", ")));
+        Ok(())
     }
 
     fn expand_and_backfill(&mut self) -> Done {
-        let mut first = self.migrate(Build::DualWrite)?;
-        let third = |line: &FromMigration| {
-            matches!(line, FromMigration::Batch { step, blocks_done, blocks, .. }
+        self.replace_worker(Build::DualWrite)?;
+        self.kill_in_backfill()?;
+        self.replace(0..SLOTS, Build::DualWrite, |_, _| Ok(()))?;
+        self.fleet.wait_for_side(Side::Old)
+    }
+
+    fn kill_in_backfill(&mut self) -> Done {
+        let (worker, narration) = self.worker()?;
+        let third = |line: &FromWorker| {
+            matches!(line, FromWorker::Batch { step, blocks_done, blocks, .. }
                 if is_backfill(step) && blocks_done * 3 >= *blocks)
         };
-        let Some(FromMigration::Batch { blocks, .. }) = first.follow(&self.narration, third)? else {
-            return Err("the migrating process ended before it could be killed".into());
+        let Some(FromWorker::Batch { blocks, .. }) = worker.follow(narration, third)? else {
+            return Err("the worker ended before it could be killed".into());
         };
-        first.kill()?;
-        // What it had said before.
-        first.follow(&self.narration, |_| false)?;
-        let killed_after = first.blocks_done();
+        let killed_after = self.worker.take().map_or(Ok(0), |worker| worker.kill(&self.narration))?;
         let (done, of) = (count(killed_after), count(blocks));
         self.narration.tell(&format!("killed with SIGKILL after {done} of {of} blocks"));
 
-        let mut second = self.migrate(Build::DualWrite)?;
-        let batch = |line: &FromMigration| matches!(line, FromMigration::Batch { step, .. } if is_backfill(step));
-        if second.follow(&self.narration, batch)?.is_some() {
-            let resumed_after = second.blocks_done();
-            self.narration.tell(&format!("started again; its first batch ends at block {}", count(resumed_after)));
-            self.findings.kill = Some(Kill { blocks, killed_after, resumed_after });
-        }
-        second.complete(&self.narration)
+        self.replace_worker(Build::DualWrite)?;
+        let (worker, narration) = self.worker()?;
+        worker.expect(narration, |line| matches!(line, FromWorker::Batch { step, .. } if is_backfill(step)))?;
+        let resumed_after = worker.blocks_done();
+        narration.tell(&format!("started again; its first batch ends at block {}", count(resumed_after)));
+        worker.complete(narration)?;
+        self.findings.kill = Some(Kill { blocks, killed_after, resumed_after });
+        Ok(())
     }
 
     fn switch(&mut self) -> Done {
-        let report = migrator().advance(&mut self.operator, Build::DualWrite.plan(), Phase::Switch)?;
+        let report = operators().advance(&mut self.operator, PLAN, Phase::Switch)?;
         for (step, took) in report.plans.iter().flat_map(|plan| &plan.done) {
             self.narration.tell(&format!("{step} in {:.3} s", took.as_secs_f64()));
         }
@@ -168,43 +190,65 @@ impl<'a> Deploy<'a> {
     }
 
     fn revert(&mut self) -> Done {
-        let plan = Build::DualWrite.plan();
-        migrator().revert_to(&mut self.operator, &plan.name, Phase::DualWrite)?;
+        operators().revert_to(&mut self.operator, &PLAN.name, Phase::DualWrite)?;
         self.fleet.wait_for_side(Side::Old)?;
         self.narration.tell("all shops use the old column again");
-        migrator().revert(&mut self.operator, &plan.name)?;
+        operators().revert(&mut self.operator, &PLAN.name)?;
         let rows = self.fleet.audit()?;
         self.narration.tell(&format!("the new column is gone; {} rows compared with the shops' ledgers", count(rows)));
         Ok(())
     }
 
     fn forward_again(&mut self) -> Done {
-        migrator().release(&mut self.operator, &Build::DualWrite.plan().name)?;
-        self.migrate(Build::DualWrite)?.complete(&self.narration)
+        operators().release(&mut self.operator, &PLAN.name)?;
+        let (worker, narration) = self.worker()?;
+        worker.complete(narration)
     }
 
+    /// The new column is filled: that is what shops of `switch` need, and they start before the worker has switched.
     fn roll_to_switch(&mut self) -> Done {
-        self.replace(0..SLOTS / 2, Build::Switch)?;
-        self.migrate(Build::Switch)?.complete(&self.narration)?;
+        self.replace(0..SLOTS / 2, Build::Switch, |_, _| Ok(()))?;
+        self.replace_worker(Build::Switch)?;
+        let (worker, narration) = self.worker()?;
+        worker.complete(narration)?;
         self.fleet.wait_for_side(Side::New)?;
-        self.replace(SLOTS / 2..SLOTS, Build::Switch)
+        self.narration.tell("the shops of build `dual_write` use the new column too");
+        self.replace(SLOTS / 2..SLOTS, Build::Switch, |_, _| Ok(()))
     }
 
     fn roll_to_contract(&mut self) -> Done {
-        self.replace(0..SLOTS / 2, Build::Contract)?;
-        let mut service = self.migrate(Build::Contract)?;
-        // The old column is out of reach then, and can still be brought back.
-        let retired = |line: &FromMigration| matches!(line, FromMigration::Waits(_) | FromMigration::Complete { .. });
-        let last = service.follow(&self.narration, retired)?;
-        self.replace(SLOTS / 2..SLOTS, Build::Contract)?;
-        match last {
-            Some(FromMigration::Complete { .. }) => Ok(()),
-            _ => service.complete(&self.narration),
+        self.replace_worker(Build::Contract)?;
+        let older = self.fleet.names();
+        let (worker, narration) = self.worker()?;
+        worker.expect(narration, |line| older.iter().all(|shop| waits_for(line, shop)))?;
+        self.findings.waited_for = older;
+        self.replace(0..SLOTS, Build::Contract, |deploy, old| {
+            // The gate has seen that it is gone.
+            let (worker, narration) = deploy.worker()?;
+            worker.expect(narration, |line| match line {
+                FromWorker::Waits(_) => !waits_for(line, old),
+                line => matches!(line, FromWorker::Started { .. }),
+            })
+        })?;
+        let (worker, narration) = self.worker()?;
+        worker.complete(narration)
+    }
+
+    fn after(&mut self) -> Done {
+        let why = self.fleet.refused(Build::Before)?;
+        self.narration.tell(&format!("a shop of build `before` starts, and is told: {why}"));
+        if !why.contains(&*PLAN.name) {
+            return Err("it was refused, and not told by which plan".into());
         }
+        self.findings.refused = Some(why);
+        Ok(())
     }
 
     /// Closes the shops, and compares every row with what they have written.
     fn audit(&mut self) -> Done {
+        if let Some(worker) = self.worker.take() {
+            worker.end(&self.narration)?;
+        }
         self.narration.working("comparing every row with the ledgers");
         for ledger in self.fleet.close()? {
             let money = Build::Contract.money(Side::New);
@@ -216,52 +260,48 @@ impl<'a> Deploy<'a> {
         if rows as u64 != self.findings.audited {
             self.findings.lost.push(format!("{rows} rows in the table, {} in the ledgers", self.findings.audited));
         }
-        match self.columns()? {
+        match inspection::columns(&mut self.operator)? {
             (false, true) => Ok(()),
             (old, new) => Err(format!("in the end `total` exists: {old}, `total_cents` exists: {new}").into()),
         }
     }
 
-    fn replace(&mut self, slots: std::ops::Range<i64>, build: Build) -> Done {
+    /// Replaces shops one by one; `then` is called after each, with the name of the one that is gone.
+    fn replace(&mut self, slots: Range<i64>, build: Build, then: impl Fn(&mut Self, &str) -> Done) -> Done {
         for slot in slots {
-            self.fleet.replace(slot, build)?;
-            self.narration.tell(&format!("shop {slot} is of build `{build}` now"));
+            let (old, new) = self.fleet.replace(slot, build)?;
+            self.narration.tell(&format!("{new}, of build `{build}`, is there in place of {old}"));
+            then(self, &old)?;
+            // Both builds sell for a while.
             thread::sleep(self.pace.phase / 8);
         }
         Ok(())
     }
 
-    fn migrate(&self, build: Build) -> Done<Service> {
-        Service::start(self.database.owner_url(), build, self.pace.soak, self.book.clone())
-    }
-
-    /// Rows whose columns disagree, while there are both.
-    fn disagree(&mut self) -> Done<Option<u64>> {
-        if self.columns()? != (true, true) {
-            return Ok(None);
+    /// Ends the worker, if there is one, and starts one of `build`.
+    fn replace_worker(&mut self, build: Build) -> Done {
+        if let Some(old) = self.worker.take() {
+            old.end(&self.narration)?;
         }
-        let sql = "SELECT count(*) FROM orders \
-                   WHERE total_cents IS DISTINCT FROM round(total * 100)::bigint OR total IS DISTINCT FROM total_cents / 100.0";
-        Ok(Some(self.operator.query_one(sql, &[])?.get::<_, i64>(0) as u64))
+        let started = WorkerProcess::start(self.database.owner_url(), build, self.pace.soak, self.book.clone())?;
+        self.worker = Some(started);
+        Ok(())
     }
 
-    /// Whether the old and the new column exist.
-    fn columns(&mut self) -> Done<(bool, bool)> {
-        let sql = "SELECT coalesce(bool_or(attname = 'total'), false), coalesce(bool_or(attname = 'total_cents'), false) \
-                   FROM pg_attribute WHERE attrelid = 'orders'::regclass AND NOT attisdropped";
-        let row = self.operator.query_one(sql, &[])?;
-        Ok((row.get(0), row.get(1)))
-    }
-
-    /// Statements that wrote both columns in disagreement, by the plan's own count.
-    fn conflicts(&mut self) -> Done<Option<u64>> {
-        let plan = Build::DualWrite.plan();
-        let report = migrator().status(&mut self.operator)?;
-        Ok(report.plan(&plan.name).map(|plan| plan.conflicts))
+    /// The worker, and who tells what it says.
+    fn worker(&mut self) -> Done<(&mut WorkerProcess, &Narration)> {
+        let worker = self.worker.as_mut().ok_or("there is no worker")?;
+        Ok((worker, &self.narration))
     }
 }
 
+/// Whether a gate is closed for an instance.
+fn waits_for(line: &FromWorker, instance: &str) -> bool {
+    let named = format!("{instance} (");
+    matches!(line, FromWorker::Waits(gates) if gates.iter().any(|gate| gate.contains(&named)))
+}
+
 /// As an operator runs it, from the build that is in production.
-fn migrator() -> Migrator {
-    Migrator::new(Build::DualWrite.migrations())
+fn operators() -> Migrator {
+    start::migrator("operator", Build::DualWrite)
 }

@@ -46,18 +46,32 @@ impl Fleet {
 
     fn start(&self, slot: i64, build: Build) -> Result<Shop, Box<dyn Error>> {
         let shop = Shop::start(&self.url, slot, build, self.seed, &self.book)?;
-        shop.wait("connect", |seen| seen.ready.then_some(()))?;
+        shop.wait("start", Seen::let_in)??;
         Ok(shop)
     }
 
+    /// Starts a shop that must not be let in; answers why it is not.
+    pub(crate) fn refused(&self, build: Build) -> Result<String, Box<dyn Error>> {
+        match Shop::start(&self.url, 0, build, self.seed, &self.book)?.wait("start", Seen::let_in)? {
+            Ok(()) => Err(format!("a shop of build `{build}` was let in").into()),
+            Err(why) => Ok(why),
+        }
+    }
+
+    /// The names of all shops on the list of instances.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.shops.iter().map(Shop::name).collect()
+    }
+
     /// Puts a shop of `build` in the place of the one in `slot`: the new one is up before the old one
-    /// closes, and goes on with its ledger.
-    pub(crate) fn replace(&mut self, slot: i64, build: Build) -> Result<(), Box<dyn Error>> {
+    /// closes, and goes on with its ledger. Answers the names of the old one and the new one.
+    pub(crate) fn replace(&mut self, slot: i64, build: Build) -> Result<(String, String), Box<dyn Error>> {
         let mut shop = self.start(slot, build)?;
         let old = &mut self.shops[slot as usize];
         shop.open(&old.close()?)?;
+        let names = (old.name(), shop.name());
         *old = shop;
-        Ok(())
+        Ok(names)
     }
 
     /// Waits until every shop that asks which side to use uses `side`.
@@ -96,10 +110,23 @@ impl Fleet {
 /// What is known of a running shop.
 #[derive(Debug, Default)]
 struct Seen {
-    ready: bool,
+    /// Its name on the list of instances.
+    name: Option<String>,
+    /// Why its service did not start.
+    refused: Option<String>,
     follows: Option<Side>,
     audit: Option<Audit>,
     gone: bool,
+}
+
+impl Seen {
+    /// Whether its service started, or why not; nothing while that is open.
+    fn let_in(&mut self) -> Option<Result<(), String>> {
+        match &self.refused {
+            Some(why) => Some(Err(why.clone())),
+            None => self.name.is_some().then_some(Ok(())),
+        }
+    }
 }
 
 struct Shop {
@@ -127,6 +154,10 @@ impl Shop {
             thread::spawn(move || reader.read(stdout))
         });
         Ok(Shop { slot, build, child, stdin, seen, reader })
+    }
+
+    fn name(&self) -> String {
+        lock(&self.seen).name.clone().unwrap_or_default()
     }
 
     fn say(&mut self, order: &ToShop) -> Result<(), Box<dyn Error>> {
@@ -196,7 +227,8 @@ impl Reader {
         let mut closed = false;
         for line in read_lines(BufReader::new(stdout)) {
             match line {
-                FromShop::Ready => lock(&self.seen).ready = true,
+                FromShop::Ready { name } => lock(&self.seen).name = Some(name),
+                FromShop::Refused(why) => lock(&self.seen).refused = Some(why),
                 FromShop::Follows { new } => lock(&self.seen).follows = Some(if new { Side::New } else { Side::Old }),
                 FromShop::Audited(audit) => lock(&self.seen).audit = Some(audit),
                 FromShop::Give(entry) => ledger.take(entry),

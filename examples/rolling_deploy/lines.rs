@@ -21,8 +21,10 @@ pub(crate) enum ToShop {
 /// From a shop to the driver.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum FromShop {
-    /// Connected, and waiting for its ledger.
-    Ready,
+    /// On the list of instances under this name, connected, and waiting for its ledger.
+    Ready { name: String },
+    /// Its service did not start, and why.
+    Refused(String),
     /// It uses the new side from here on, or not.
     Follows { new: bool },
     /// What each statement took since the last report, in µs.
@@ -39,9 +41,13 @@ pub(crate) enum FromShop {
     Closed,
 }
 
-/// From a migrating process to the driver.
+/// From a worker to the driver.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum FromMigration {
+pub(crate) enum FromWorker {
+    /// On the list of instances under this name, and its build is served.
+    Serves {
+        name: String,
+    },
     Started {
         step: String,
     },
@@ -55,14 +61,17 @@ pub(crate) enum FromMigration {
         blocks: u64,
         rows: u64,
     },
-    /// A gate is closed.
-    Waits(String),
+    /// Gates are closed, each with its evidence.
+    Waits(Vec<String>),
     /// The plan is where the build wants it.
     Complete {
         position: String,
         side: String,
     },
-    Failed(String),
+    /// A pass ended early; it is tried again.
+    Troubled(String),
+    /// Its service did not start, and why.
+    Refused(String),
 }
 
 /// Says a line to the parent. A parent that is gone hears nothing: the end of the input tells of it.

@@ -1,4 +1,4 @@
-//! A column changes its type on a busy table while three releases of a shop roll over it, as separate
+//! A column changes its type on a busy table while four releases of a shop roll over it, as separate
 //! processes:
 //!
 //! ```text
@@ -6,24 +6,28 @@
 //! ```
 //!
 //! `orders.total numeric(12, 2)` becomes `total_cents bigint`. Every shop keeps a ledger of its own, and
-//! checks each row it reads against it. On the way the migrating process is killed once and the change
-//! is reverted once. It ends with an error if a statement failed, a row is wrong or a write was lost.
+//! checks each row it reads against it. Every process is a registered instance, and starts a
+//! [`Service`](migrate::Service): the shops follow with rights on the table only, and one worker does the steps. On the way
+//! the worker is killed once and the change is reverted once; in the end contract waits for the older shops. It ends with an
+//! error if a statement failed, a row is wrong or a write was lost.
 
 mod book;
 mod builds;
 mod database;
 mod deploy;
 mod fleet;
+mod inspection;
 mod ledger;
 mod lines;
-mod migration;
 mod monitor;
 mod narration;
 mod orders;
 mod outcome;
-mod service;
 mod shop;
+mod start;
 mod trade;
+mod worker;
+mod worker_process;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -40,7 +44,7 @@ use crate::narration::{Narration, count};
 use crate::orders::Seed;
 use crate::outcome::Outcome;
 
-/// Changes a column's type under full load, while three releases of a shop roll over it.
+/// Changes a column's type under full load, while four releases of a shop roll over it.
 #[derive(Parser)]
 #[command(name = "rolling_deploy", disable_help_subcommand = true)]
 struct Arguments {
@@ -63,16 +67,16 @@ enum Process {
     /// A shop
     #[command(hide = true)]
     Shop(shop::Arguments),
-    /// A service that migrates
+    /// A worker
     #[command(hide = true)]
-    Migrate(migration::Arguments),
+    Work(worker::Arguments),
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let ended = match &arguments.process {
         Some(Process::Shop(arguments)) => shop::run(arguments).map(|()| true),
-        Some(Process::Migrate(arguments)) => migration::run(arguments).map(|()| true),
+        Some(Process::Work(arguments)) => worker::run(arguments).map(|()| true),
         None => demonstrate(&arguments),
     };
     match ended {

@@ -8,6 +8,12 @@ use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 const SPINNER: &str = "{spinner:.cyan} {msg}";
 const BAR: &str = "{spinner:.cyan} {msg} [{bar:40.cyan/dim}] {percent}% of {human_len} blocks";
 
+/// No line is longer.
+const WIDTH: usize = 118;
+
+/// Lists within what is told are indented by no more.
+const INDENT: usize = 2;
+
 /// The driver's voice.
 pub(crate) struct Narration {
     bar: ProgressBar,
@@ -30,7 +36,9 @@ impl Narration {
 
     /// Something happened.
     pub(crate) fn tell(&self, what: &str) {
-        self.say(&format!("   · {what}"));
+        for (number, line) in what.lines().enumerate() {
+            self.say(&wrapped(line, if number == 0 { "   · " } else { "     " }));
+        }
     }
 
     /// A line of its own.
@@ -67,6 +75,25 @@ impl Drop for Narration {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// A line after `margin`, broken at spaces where it is too long. What it is broken into keeps its indent.
+pub(crate) fn wrapped(line: &str, margin: &str) -> String {
+    let text = line.trim_start();
+    let indent = " ".repeat((line.len() - text.len()).min(INDENT));
+    let hanging = " ".repeat(margin.chars().count());
+    let mut lines = vec![format!("{margin}{indent}")];
+    let mut is_begun = false;
+    for word in text.split(' ') {
+        let room = WIDTH.saturating_sub(lines.last().map_or(0, |line| line.chars().count() + 1));
+        match lines.last_mut() {
+            Some(line) if !is_begun => line.push_str(word),
+            Some(line) if word.chars().count() <= room => line.extend([" ", word]),
+            _ => lines.push(format!("{hanging}{indent}{word}")),
+        }
+        is_begun = true;
+    }
+    lines.join("\n")
 }
 
 /// `200,000`

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::book::Phase;
 use crate::builds::Build;
 use crate::deploy::{Findings, Kill};
-use crate::narration::count;
+use crate::narration::{count, wrapped};
 
 /// How many of many failures are shown.
 const SHOWN: usize = 10;
@@ -54,15 +54,15 @@ impl Outcome {
     /// For a person.
     pub(crate) fn table(&self) -> String {
         let mut text = String::from(
-            "\n                       statements by build             latency in ms   lock      backfilled   mis-\n\
-             phase              dual_write  switch contract failed   p50   p99   max   wait     rows  rows/s matches conflicts\n",
+            "\n                          statements by build                 latency in ms  lock      backfilled   mis-\n\
+             phase              before dual_write  switch contract failed   p50   p99   max  wait     rows  rows/s matches conflicts\n",
         );
         for phase in &self.phases {
             let figures = Figures::of(phase);
-            let [dual_write, switch, contract] = phase.statements().map(or_dash);
+            let [before, dual_write, switch, contract] = phase.statements().map(or_dash);
             let _ = writeln!(
                 text,
-                "{:18} {dual_write:>10} {switch:>7} {contract:>8} {:>6} {:>5.2} {:>5.2} {:>5.0} {:>6.0} {:>8} {:>7} {:>7} {:>9}",
+                "{:17} {before:>7} {dual_write:>10} {switch:>7} {contract:>8} {:>6} {:>5.2} {:>5.2} {:>5.0} {:>5.0} {:>8} {:>7} {:>7} {:>9}",
                 phase.name,
                 phase.failures.len(),
                 figures.p50,
@@ -78,22 +78,24 @@ impl Outcome {
         text
     }
 
-    /// One line, or what is wrong.
+    /// A sentence, or what is wrong.
     pub(crate) fn verdict(&self) -> String {
         let problems = self.problems();
         if problems.is_empty() {
             let statements: u64 = self.phases.iter().flat_map(Phase::statements).sum();
             let wait = self.phases.iter().map(|phase| phase.lock_wait).max().unwrap_or_default();
-            return format!(
-                "OK: {} statements by three builds, and none failed; {} rows audited, and none lost or altered; \
-                 one SIGKILL and one revert on the way; no shop was seen waiting for a lock longer than {} ms. \
+            let verdict = format!(
+                "OK: {} statements by four builds, and none failed; {} rows audited, and none lost or altered; \
+                 one SIGKILL and one revert on the way; contract waited for {} older shops; no shop was seen waiting for a lock longer than {} ms. \
                  PostgreSQL {}, {:.1} s.",
                 count(statements),
                 count(self.findings.audited),
+                self.findings.waited_for.len(),
                 wait.as_millis(),
                 self.postgres,
                 self.took.as_secs_f64(),
             );
+            return wrapped(&verdict, "");
         }
         let mut text = format!("NOT OK, {} in all:", problems.len());
         for problem in problems.iter().take(SHOWN) {
@@ -119,6 +121,8 @@ impl Outcome {
                 "killed_after": kill.killed_after,
                 "resumed_after": kill.resumed_after,
             })),
+            "contract_waited_for": self.findings.waited_for,
+            "refused": self.findings.refused,
             "audited": self.findings.audited,
             "lost": self.findings.lost.len(),
             "phases": self.phases.iter().map(phase_json).collect::<Vec<_>>(),

@@ -6,20 +6,18 @@ use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::{Migrator, Side};
+use migrate::{Service, Side};
 use postgres::{Client, Config, NoTls};
 
-use crate::builds::Build;
+use crate::builds::{Build, PLAN};
 use crate::ledger::Ledger;
 use crate::lines::{FromShop, ToShop, read_lines, say};
 use crate::orders::{Deed, Seed};
+use crate::start;
 use crate::trade::{Trader, Trouble};
 
 /// Between two statements, so that four shops leave half of two processors to the database.
 const THINK: Duration = Duration::from_micros(900);
-
-/// Between two looks at which side to use.
-const FOLLOW: Duration = Duration::from_millis(20);
 
 /// Between two reports to the driver.
 const REPORT: Duration = Duration::from_millis(50);
@@ -38,14 +36,22 @@ pub(crate) struct Arguments {
 
 /// Trades until the input ends, then hands its ledger over.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    let client = connect(arguments)?;
-    say(&FromShop::Ready);
+    let service = match start::migrator("shop", arguments.build).start(&*arguments.url) {
+        Ok(service) => service,
+        Err(error) => {
+            say(&FromShop::Refused(error.to_string()));
+            return Ok(());
+        }
+    };
+    let name = service.application_name();
+    let client = connect(arguments, &name)?;
+    say(&FromShop::Ready { name });
     let orders = listen();
     let mut ledger = Ledger::new(Seed { rows: arguments.rows }, arguments.slot);
     while let Ok(ToShop::Take(entry)) = orders.recv() {
         ledger.take(entry);
     }
-    let mut shop = Shop::new(Trader::new(client, arguments.build, ledger));
+    let mut shop = Shop::new(Trader::new(client, arguments.build, ledger), service);
     loop {
         match orders.try_recv() {
             Ok(ToShop::Audit) => shop.audit()?,
@@ -64,15 +70,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn connect(arguments: &Arguments) -> Result<Client, Box<dyn Error>> {
+/// Opens the shop's pool, of one session: the name says whose it is.
+fn connect(arguments: &Arguments, name: &str) -> Result<Client, Box<dyn Error>> {
     let mut config: Config = arguments.url.parse()?;
-    config.application_name(&session_name(arguments.build, arguments.slot));
-    Ok(config.connect(NoTls)?)
-}
-
-/// What a shop calls its session.
-pub(crate) fn session_name(build: Build, slot: i64) -> String {
-    format!("shop {build} {slot}")
+    Ok(config.application_name(name).connect(NoTls)?)
 }
 
 /// What the parent says; disconnected when its end of the pipe is closed, however that came.
@@ -91,34 +92,28 @@ fn listen() -> Receiver<ToShop> {
 /// A trader, and what it tells the driver.
 struct Shop {
     trader: Trader,
-    migrator: Migrator,
-    /// When it last asked for the side.
-    followed: Option<Instant>,
+    /// Its role has rights on the table only, so that it follows and never does a step.
+    service: Service,
+    /// The side that the driver was told of.
+    told: Option<Side>,
     reported: Instant,
 }
 
 impl Shop {
-    fn new(trader: Trader) -> Shop {
-        let migrator = Migrator::new(trader.build.migrations());
-        Shop { trader, migrator, followed: None, reported: Instant::now() }
+    fn new(trader: Trader, service: Service) -> Shop {
+        Shop { trader, service, told: None, reported: Instant::now() }
     }
 
-    /// Code at `stage dual_write` asks which side to use. Later builds know.
+    /// Code at `stage dual_write` asks which side to use. Other builds know.
     fn follow(&mut self) {
-        let Trader { client, build, side, .. } = &mut self.trader;
-        if *build != Build::DualWrite || self.followed.is_some_and(|at| at.elapsed() < FOLLOW) {
+        if self.trader.build != Build::DualWrite {
             return;
         }
-        match self.migrator.side(client, build.plan()) {
-            Ok(found) => {
-                if found != *side || self.followed.is_none() {
-                    say(&FromShop::Follows { new: found == Side::New });
-                }
-                *side = found;
-            }
-            Err(error) => say(&FromShop::Failed(format!("asking for the side: {error}"))),
+        let side = self.service.side(PLAN);
+        if self.told.replace(side) != Some(side) {
+            say(&FromShop::Follows { new: side == Side::New });
         }
-        self.followed = Some(Instant::now());
+        self.trader.side = side;
     }
 
     fn trade(&mut self) {
@@ -142,10 +137,14 @@ impl Shop {
         }
     }
 
-    /// Hands everything to whoever takes the slot over.
+    /// Leaves the list of instances, and hands everything to whoever takes the slot over.
     fn close(self) {
-        say(&FromShop::Took(self.trader.took));
-        self.trader.ledger.entries().for_each(|entry| say(&FromShop::Give(entry)));
+        let Trader { client, took, ledger, .. } = self.trader;
+        // A session that outlives its instance would be one that nobody answers for.
+        drop(client);
+        self.service.stop();
+        say(&FromShop::Took(took));
+        ledger.entries().for_each(|entry| say(&FromShop::Give(entry)));
         say(&FromShop::Closed);
     }
 }

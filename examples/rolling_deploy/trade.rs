@@ -53,7 +53,7 @@ impl Trader {
             placed: ledger.placed(),
             deleted: ledger.deleted(),
             ledger,
-            side: Side::New,
+            side: build.side(),
             prepared: HashMap::new(),
             took: Vec::new(),
         }

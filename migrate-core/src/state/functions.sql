@@ -166,9 +166,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
            CASE WHEN l.pid = holder.pid AND abs(extract(epoch FROM clock_timestamp() - l.beat_at)) > extract(epoch FROM l.lease)
                 THEN holder.pid END,
            l.term,
-           -- Whoever led last looks again first; the others only where it does not.
+           -- Whoever led last looks again first; the others only where it does not, or is not there any more.
            CASE WHEN l.took_at > clock_timestamp() THEN 0 ELSE greatest(0, extract(epoch FROM l.idle_until - clock_timestamp()
-               + CASE WHEN l.instance IS DISTINCT FROM seat.instance THEN interval '3 s' ELSE interval '0' END)) END::float8,
+               + CASE WHEN l.instance IS DISTINCT FROM seat.instance
+                       AND EXISTS (SELECT FROM migrate.instance i WHERE i.id = l.instance AND i.state = 'live')
+                      THEN interval '3 s' ELSE interval '0' END)) END::float8,
            l.trouble, l.instance IS NOT DISTINCT FROM seat.instance,
            -- It is said every second for as long as it is so.
            CASE WHEN holder.pid IS NOT NULL AND clock_timestamp() - l.waiting_at < interval '5 s' THEN l.waiting END
