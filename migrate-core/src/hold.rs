@@ -64,7 +64,10 @@ pub(crate) fn release(client: &mut Client, name: &str) -> Result<(), Error> {
     }
     let mut transaction = client.transaction().doing("releasing a plan")?;
     let changed = transaction
-        .tell("UPDATE migrate.plan SET held_at = NULL WHERE name = $1", &[&name])
+        .tell(
+            "UPDATE migrate.plan SET held_at = NULL WHERE name = $1 RETURNING pg_catalog.pg_notify('migrate', '')",
+            &[&name],
+        )
         .doing("releasing a plan")?;
     if changed == 0 {
         return Err(not_started());
