@@ -105,6 +105,18 @@ pub enum Event<'a> {
         /// How long it took.
         took: Duration,
     },
+    /// A backfill goes on in one pass over the table instead of many: the table grows more, and each index takes part in every
+    /// row. Many passes come back by themselves where they promise to be of use again.
+    OnePass {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// The share of updates that stayed in their block; `None` where it was not tried.
+        hot_share: Option<f64>,
+        /// The oldest transaction that keeps old row versions from making room, where that is known to be why.
+        holder: Option<&'a Blocker>,
+    },
     /// A batch is tried again, because PostgreSQL ended it for a passing reason.
     Retried {
         /// The plan.

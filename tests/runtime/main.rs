@@ -29,6 +29,7 @@ mod locks;
 mod model;
 mod mutants;
 mod observed;
+mod passes;
 mod paths;
 mod paths_callers;
 mod paths_contracted;

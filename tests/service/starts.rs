@@ -176,7 +176,8 @@ fn an_operators_revert_leaves_builds_that_ask_for_the_side_in_service() {
     Build::DualWrite.migrator().start(database.url()).expect("another").stop();
     let mut settings = crate::builds::brisk();
     settings.start_budget = Duration::from_millis(500);
-    let error = Build::Switch.migrator().settings(settings).start(database.url()).expect_err("no new column").to_string();
+    let error =
+        Build::Switch.migrator().settings(settings).start(database.url()).expect_err("no new column").to_string();
     assert!(error.contains("an operator holds it"), "{error}");
     Build::DualWrite.migrator().release(&mut client, "money").expect("a release");
     service.wait(Phase::DualWrite, LONG).expect("it goes on by itself");

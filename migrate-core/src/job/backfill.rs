@@ -1,27 +1,22 @@
 //! Fills the new columns of rows that no writer has touched since the sync began.
 
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, Transaction};
 
 use super::cursor::{Cursor, cursors};
-use super::failed::{Found, keep, kept};
-use super::walk::{Batch, Walk, Window, Work};
-use crate::ask::Ask;
+use super::failed::{Found, keep};
+use super::passes::Passes;
+use super::place::{Portion, Ring};
+use super::walk::Walk;
+use super::work::{Batch, Updates, Work};
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
-
-/// Blocks that the last look takes at once: it only reads.
-const LOOK: i64 = 4096;
-
-/// Between two looks at rows that others hold locked.
-const POLL: Duration = Duration::from_millis(50);
+use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
 
 /// Fills a table; what is returned keeps it from being complete.
 pub(crate) fn backfill(
@@ -35,16 +30,20 @@ pub(crate) fn backfill(
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
     // Rows that failed before are looked at again: somebody may have mended them.
     client
-        .tell("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+        .execute("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
         .doing("looking at failed rows again")?;
     let cursors = cursors(client, plan, step, table)?;
     let walk = fill.walk();
-    walk.walk(client, &cursors, &mut Filling { fill: &fill })?;
+    let passes = Passes::new(migrator, plan, step, table);
+    walk.walk(client, &cursors, &mut Filling { fill: &fill, passes })?;
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
+    let mut transaction = client.transaction().doing("writing the journal")?;
+    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
     let statements = [fill.statement(&table.sql(), "…")];
-    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &statements))?;
+    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &statements))?;
+    transaction.commit().doing("writing the journal")?;
     Ok(Vec::new())
 }
 
@@ -64,21 +63,21 @@ pub(super) fn fill_left_over(
 /// may arrange that, the user's own triggers.
 fn setup(client: &mut Client) -> Result<String, Error> {
     let silence = "SET LOCAL session_replication_role = replica";
-    let may = client.batch_execute(&format!("BEGIN; {silence}; ROLLBACK")).is_ok();
-    if !may {
-        client.batch_execute("ROLLBACK").doing("asking for rights")?;
-    }
+    let mut attempt = client.transaction().doing("asking for rights")?;
+    let may = attempt.batch_execute(silence).is_ok();
+    attempt.rollback().doing("asking for rights")?;
     if !may {
         tracing::warn!("the role may not set session_replication_role: the table's own triggers fire for the backfill");
     }
     Ok(format!("SET LOCAL {BACKFILL_SETTING} = 'on'; {}", if may { silence } else { "" }))
 }
 
-struct Fill<'a> {
-    migrator: &'a Migrator,
-    plan: &'a PlanRow,
-    step: &'a JournalStep,
-    table: &'a TableRow,
+/// What fills the rows of a table.
+pub(super) struct Fill<'a> {
+    pub(super) migrator: &'a Migrator,
+    pub(super) plan: &'a PlanRow,
+    pub(super) step: &'a JournalStep,
+    pub(super) table: &'a TableRow,
     setup: String,
 }
 
@@ -92,10 +91,15 @@ impl Fill<'_> {
     }
 
     /// One block, row by row, each in a savepoint; a row whose value does not convert is kept.
-    fn rows(&self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<(Batch, u64), Error> {
+    pub(super) fn rows(
+        &self,
+        transaction: &mut Transaction<'_>,
+        cursor: &Cursor,
+        condition: &str,
+    ) -> Result<(Batch, u64), Error> {
         let key = catalog::key_sql(transaction, cursor.relation)?;
         let places = transaction
-            .ask(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()), &[])
+            .query(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {condition}", cursor.sql), &[])
             .doing("listing the rows of a block")?;
         let (mut batch, mut locked) = (Batch::default(), 0);
         for row in places {
@@ -117,7 +121,7 @@ impl Fill<'_> {
         let sql = format!("{} RETURNING ({})", self.statement(&cursor.sql, &condition), self.table.unfilled);
         let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
         savepoint.batch_execute("SET LOCAL lock_timeout = 20").doing("setting up a savepoint")?;
-        match savepoint.ask(&sql, &[]).doing("filling a row") {
+        match savepoint.query(&sql, &[]).doing("filling a row") {
             Ok(rows) => {
                 savepoint.commit().doing("releasing a savepoint")?;
                 if rows.iter().any(|row| row.get::<_, Option<bool>>(0) == Some(true)) {
@@ -139,79 +143,6 @@ impl Fill<'_> {
             Err(error) => Err(error.into()),
         }
     }
-
-    /// The last look, at every row: what moved between the windows, was locked, or does not convert.
-    fn sweep(&self, client: &mut Client, walk: &Walk<'_>) -> Result<Option<Closed>, Error> {
-        let begun = Instant::now();
-        loop {
-            client
-                .tell(
-                    "DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2",
-                    &[&self.plan.id, &self.step.number],
-                )
-                .doing("looking at failed rows again")?;
-            let mut locked = 0;
-            for heap in catalog::heaps(client, &self.table.sql())? {
-                let cursor = Cursor {
-                    relation: heap.relation,
-                    sql: heap.sql,
-                    shown: heap.shown,
-                    blocks: heap.blocks,
-                    next_block: 0,
-                };
-                locked += self.sweep_heap(client, walk, &cursor)?;
-            }
-            let (count, rows) = kept(client, self.plan, self.step)?;
-            if locked == 0 {
-                return Ok((count > 0).then_some(Closed::FailedRows { count, rows }));
-            }
-            if begun.elapsed() >= self.migrator.limits().row_wait {
-                return Ok(Some(Closed::LockedRows { table: self.table.shown(), count: locked }));
-            }
-            thread::sleep(POLL);
-        }
-    }
-
-    /// Looks at a heap and fills what it finds; answers how many rows were locked.
-    fn sweep_heap(&self, client: &mut Client, walk: &Walk<'_>, cursor: &Cursor) -> Result<u64, Error> {
-        let (mut from, mut size, mut locked) = (0, LOOK, 0);
-        while from < cursor.blocks {
-            let window = Window { from, to: cursor.blocks.min(from + size) };
-            let blocks = match self.unfilled_blocks(client, cursor, window) {
-                Ok(blocks) => blocks,
-                Err(Error::Database(error)) if error.is_about_data() => {
-                    if size > 1 {
-                        size = (size / 8).max(1);
-                        continue;
-                    }
-                    vec![from]
-                }
-                Err(error) => return Err(error),
-            };
-            for block in blocks {
-                if kept(client, self.plan, self.step)?.0 >= u64::from(self.migrator.limits().failed_rows) {
-                    return Ok(0);
-                }
-                let mut transaction = walk.begin(client)?;
-                locked += self.rows(&mut transaction, cursor, Window { from: block, to: block + 1 })?.1;
-                transaction.commit().doing("committing a block")?;
-            }
-            from = window.to;
-            size = (size * 2).min(LOOK);
-        }
-        Ok(locked)
-    }
-
-    fn unfilled_blocks(&self, client: &mut Client, cursor: &Cursor, window: Window) -> Result<Vec<i64>, Error> {
-        let sql = format!(
-            "SELECT DISTINCT ((ctid::text::point)[0])::bigint FROM ONLY {} WHERE {} AND ({}) ORDER BY 1",
-            cursor.sql,
-            window.condition(),
-            self.table.unfilled
-        );
-        let rows = client.ask(&sql, &[]).running("looking for rows that are not filled", &sql)?;
-        Ok(rows.into_iter().map(|row| row.get(0)).collect())
-    }
 }
 
 enum Outcome {
@@ -226,37 +157,49 @@ impl Outcome {
     }
 }
 
-/// The backfill as work on windows.
+/// The backfill as work for the engine.
 struct Filling<'a> {
     fill: &'a Fill<'a>,
+    passes: Passes<'a>,
+}
+
+impl Filling<'_> {
+    fn updating(&self, cursor: &Cursor, condition: &str) -> String {
+        let statement = self.fill.statement(&cursor.sql, condition);
+        format!(
+            "filled AS ({statement} RETURNING 1), \
+             batch AS (SELECT count(*) AS rows, 0::bigint AS mismatches FROM filled)"
+        )
+    }
 }
 
 impl Work for Filling<'_> {
-    fn window(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
-        let sql = self.fill.statement(&cursor.sql, &window.condition());
-        let rows = transaction.tell(&sql, &[]).running("filling a batch", &sql)?;
-        Ok(Batch { rows, mismatches: 0 })
+    fn doing(&self) -> &'static str {
+        "filling a batch"
     }
 
-    fn past_locks(
-        &mut self,
-        transaction: &mut Transaction<'_>,
-        cursor: &Cursor,
-        window: Window,
-    ) -> Result<Batch, Error> {
+    fn batch(&self, cursor: &Cursor, condition: &str) -> String {
+        self.updating(cursor, condition)
+    }
+
+    fn past_locks(&self, cursor: &Cursor, condition: &str) -> String {
         let free = format!(
-            "ctid = ANY (ARRAY(SELECT ctid FROM ONLY {} WHERE {} AND ({}) FOR NO KEY UPDATE SKIP LOCKED))",
-            cursor.sql,
-            window.condition(),
-            self.fill.table.unfilled
+            "ctid = ANY (ARRAY(SELECT ctid FROM ONLY {} WHERE {condition} AND ({}) FOR NO KEY UPDATE SKIP LOCKED))",
+            cursor.sql, self.fill.table.unfilled
         );
-        let sql = self.fill.statement(&cursor.sql, &free);
-        let rows = transaction.tell(&sql, &[]).running("filling a batch", &sql)?;
-        Ok(Batch { rows, mismatches: 0 })
+        self.updating(cursor, &free)
     }
 
-    fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
+    fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, portion: Portion) -> Result<Batch, Error> {
         // What fails here is found and kept by the sweep; the rest of the block must not wait for it.
-        Ok(self.fill.rows(transaction, cursor, window)?.0)
+        Ok(self.fill.rows(transaction, cursor, &portion.condition())?.0)
+    }
+
+    fn ring(&mut self, client: &mut Client, cursor: &Cursor) -> Result<Ring, Error> {
+        self.passes.ring(client, cursor)
+    }
+
+    fn give_up_slices(&mut self, client: &mut Client, portion: Portion, updates: Updates) -> Result<bool, Error> {
+        self.passes.give_up(client, portion, updates)
     }
 }

@@ -1,10 +1,20 @@
-//! Jobs that walk a heap: in windows of blocks, a transaction each, with the cursor inside it.
+//! Jobs over the rows of a table, on one engine: [`walk`] goes over the heaps in portions, a transaction each with the
+//! cursor inside it ([`transaction`], [`cursor`], [`place`]), whose size follows their time ([`pace`]). What is done with a
+//! portion is a [`work::Work`]: filling, comparing.
 
 mod backfill;
 mod cursor;
 mod failed;
+mod horizon;
+mod layout;
+mod pace;
+mod passes;
+mod place;
+mod sweep;
+mod transaction;
 mod verify;
 mod walk;
+mod work;
 
 pub(crate) use backfill::backfill;
 pub(crate) use verify::verify;

@@ -9,14 +9,15 @@ use super::backfill::fill_left_over;
 use super::cursor::{Cursor, cursors, restart};
 use super::failed::{Found, keep, kept};
 use super::marked;
-use super::walk::{Batch, Walk, Window, Work};
-use crate::ask::Ask;
+use super::place::Portion;
+use super::walk::Walk;
+use super::work::{Batch, Work};
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
 
 /// How many disagreeing rows are kept with their keys; all are counted.
 const KEPT: u64 = 1000;
@@ -45,7 +46,10 @@ pub(crate) fn verify(
     if let Some(closed) = closed {
         return Ok(vec![closed]);
     }
-    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &[]))?;
+    let mut transaction = client.transaction().doing("writing the journal")?;
+    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
+    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &[]))?;
+    transaction.commit().doing("writing the journal")?;
     Ok(Vec::new())
 }
 
@@ -60,7 +64,7 @@ fn compare(
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
     walk.walk(client, &cursors, &mut Comparing { plan, step, table, kept: 0 })?;
     let count: i64 = client
-        .ask_one(
+        .query_one(
             "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
             &[&plan.id, &step.number],
         )
@@ -83,29 +87,6 @@ struct Comparing<'a> {
 }
 
 impl Comparing<'_> {
-    /// Compares the rows that `condition` names; answers how many there are and keeps those that disagree.
-    fn compare(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, condition: &str) -> Result<Batch, Error> {
-        let sql = marked(&format!(
-            "SELECT count(*), count(*) FILTER (WHERE {}) FROM ONLY {} WHERE {condition}",
-            self.table.mismatch, cursor.sql
-        ));
-        let row = transaction.ask_one(&sql, &[]).running("comparing both sides", &sql)?;
-        let (rows, mismatches): (i64, i64) = (row.get(0), row.get(1));
-        if mismatches > 0 && self.kept < KEPT {
-            let key = catalog::key_sql(transaction, cursor.relation)?;
-            let sql = marked(&format!(
-                "SELECT {key}::text FROM ONLY {} WHERE {condition} AND ({}) LIMIT {}",
-                cursor.sql,
-                self.table.mismatch,
-                KEPT - self.kept
-            ));
-            for row in transaction.ask(&sql, &[]).running("listing rows that disagree", &sql)? {
-                self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
-            }
-        }
-        Ok(Batch { rows: rows as u64, mismatches: mismatches as u64 })
-    }
-
     /// What is wrong with one row: each lens is asked in both orders, since a value that one conversion
     /// refuses may agree by the other.
     fn row(
@@ -119,7 +100,7 @@ impl Comparing<'_> {
             for form in forms {
                 let sql = marked(&format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql));
                 let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
-                match savepoint.ask_opt(&sql, &[]).running("comparing both sides", &sql) {
+                match savepoint.query_opt(&sql, &[]).running("comparing both sides", &sql) {
                     Ok(row) => {
                         savepoint.commit().doing("releasing a savepoint")?;
                         let disagrees = row.is_some_and(|row| row.get::<_, Option<bool>>(0) == Some(true));
@@ -155,16 +136,48 @@ impl Comparing<'_> {
 }
 
 impl Work for Comparing<'_> {
-    fn window(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
-        self.compare(transaction, cursor, &window.condition())
+    fn doing(&self) -> &'static str {
+        "comparing both sides"
+    }
+
+    fn batch(&self, cursor: &Cursor, condition: &str) -> String {
+        format!(
+            "batch AS (SELECT count(*) AS rows, count(*) FILTER (WHERE {}) AS mismatches FROM ONLY {} WHERE {condition})",
+            self.table.mismatch, cursor.sql
+        )
+    }
+
+    /// Keeps the rows that disagree, those that there is room for.
+    fn look_closer(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        cursor: &Cursor,
+        portion: Portion,
+        batch: &Batch,
+    ) -> Result<(), Error> {
+        if batch.mismatches == 0 || self.kept >= KEPT {
+            return Ok(());
+        }
+        let key = catalog::key_sql(transaction, cursor.relation)?;
+        let sql = marked(&format!(
+            "SELECT {key}::text FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
+            cursor.sql,
+            portion.condition(),
+            self.table.mismatch,
+            KEPT - self.kept
+        ));
+        for row in transaction.query(&sql, &[]).running("listing rows that disagree", &sql)? {
+            self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
+        }
+        Ok(())
     }
 
     /// A value that one of the conversions refuses: its row disagrees, the others are compared.
-    fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error> {
+    fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, portion: Portion) -> Result<Batch, Error> {
         let key = catalog::key_sql(transaction, cursor.relation)?;
         let sql =
-            marked(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, window.condition()));
-        let places = transaction.ask(&sql, &[]).doing("listing the rows of a block")?;
+            marked(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, portion.condition()));
+        let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();
         for row in places {
             let (place, key): (String, String) = (row.get(0), row.get(1));

@@ -1,66 +1,22 @@
-//! Walks a heap in windows whose size follows the time a batch takes.
+//! The engine of every job over a table: it walks the heaps in portions whose size follows the time a batch takes.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::{Client, Transaction};
+use postgres::Client;
 
-use super::cursor::{Cursor, advance};
-use crate::database::{DatabaseError, Doing};
+use super::cursor::Cursor;
+use super::pace::Pace;
+use super::transaction::Manner;
+use super::work::{Batch, Work};
+use crate::database::DatabaseError;
 use crate::error::Error;
 use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::state::{JournalStep, PlanRow};
 
-/// The first window, in blocks of usually 8 kB.
-const FIRST: f64 = 16.0;
-
-/// The largest window. At 50 ms a batch it is reached only where little is to be done.
-const LARGEST: f64 = 8192.0;
-
 /// A batch that PostgreSQL ended for a passing reason is tried this often before the run gives up.
 const RETRIES: u32 = 100;
-
-/// Blocks from `from` up to, not including, `to`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Window {
-    pub(super) from: i64,
-    pub(super) to: i64,
-}
-
-impl Window {
-    /// The condition on `ctid` that PostgreSQL answers with a TID range scan. The numbers are our own, so
-    /// they stand in the text: a plan for a parameter would not know how small the range is.
-    pub(super) fn condition(self) -> String {
-        format!("ctid >= '({},0)'::tid AND ctid < '({},0)'::tid", self.from, self.to)
-    }
-}
-
-/// What a batch did.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Batch {
-    pub(super) rows: u64,
-    pub(super) mismatches: u64,
-}
-
-/// What a job does with a window.
-pub(super) trait Work {
-    /// The whole window at once.
-    fn window(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error>;
-
-    /// The whole window, past rows that others hold locked. They are come back to.
-    fn past_locks(
-        &mut self,
-        transaction: &mut Transaction<'_>,
-        cursor: &Cursor,
-        window: Window,
-    ) -> Result<Batch, Error> {
-        self.window(transaction, cursor, window)
-    }
-
-    /// One block, row by row, after a value in it has made the whole fail.
-    fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, window: Window) -> Result<Batch, Error>;
-}
 
 /// A job on its way over the heaps of a table.
 pub(super) struct Walk<'a> {
@@ -71,22 +27,20 @@ pub(super) struct Walk<'a> {
     pub(super) setup: String,
 }
 
-/// How the next attempt at a window is made.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Manner {
-    Whole,
-    PastLocks,
-    Rows,
+/// How far a job is, of all heaps.
+struct Progress {
+    /// The blocks of the heaps that are done.
+    before: i64,
+    all: i64,
 }
 
 impl Walk<'_> {
     /// Walks from the cursors to the ends.
     pub(super) fn walk(&self, client: &mut Client, cursors: &[Cursor], work: &mut dyn Work) -> Result<(), Error> {
-        let blocks: i64 = cursors.iter().map(|cursor| cursor.blocks).sum();
-        let mut before = 0;
+        let mut progress = Progress { before: 0, all: cursors.iter().map(|cursor| cursor.blocks).sum() };
         for cursor in cursors {
-            self.heap(client, cursor, work, before, blocks)?;
-            before += cursor.blocks;
+            self.heap(client, cursor.clone(), work, &progress)?;
+            progress.before += cursor.blocks;
         }
         Ok(())
     }
@@ -94,39 +48,54 @@ impl Walk<'_> {
     fn heap(
         &self,
         client: &mut Client,
-        cursor: &Cursor,
+        mut cursor: Cursor,
         work: &mut dyn Work,
-        before: i64,
-        blocks: i64,
+        progress: &Progress,
     ) -> Result<(), Error> {
-        let mut from = cursor.next_block;
-        let mut size = FIRST;
-        let mut manner = Manner::Whole;
-        let mut retries = 0;
-        while from < cursor.blocks {
+        let mut pace = Pace::new(self.migrator.limits().batch_target);
+        while cursor.place.ring < cursor.blocks {
+            if !cursor.place.is_in_ring() {
+                let ring = work.ring(client, &cursor)?;
+                cursor.place = cursor.place.begin(ring, cursor.blocks);
+            }
+            self.step(client, &mut cursor, work, &mut pace, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Does the next portion, however often it must be tried.
+    fn step(
+        &self,
+        client: &mut Client,
+        cursor: &mut Cursor,
+        work: &mut dyn Work,
+        pace: &mut Pace,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let (mut manner, mut retries) = (Manner::Whole, 0);
+        loop {
             self.migrator.require_lead(client)?;
-            let width = if manner == Manner::Rows { 1 } else { size as i64 };
-            let window = Window { from, to: cursor.blocks.min(from + width.max(1)) };
+            let width = if manner == Manner::Rows { 1 } else { pace.blocks(cursor.place) };
+            let portion = cursor.place.portion(width);
             let begun = Instant::now();
-            match self.batch(client, cursor, work, window, manner) {
+            match self.transact(client, cursor, work, portion, manner) {
                 Ok(batch) => {
                     let took = begun.elapsed();
-                    let target = self.migrator.limits().batch_target.as_secs_f64();
-                    size = (size * (target / took.as_secs_f64().max(1e-6)).clamp(0.5, 1.5)).clamp(1.0, LARGEST);
-                    (from, manner, retries) = (window.to, Manner::Whole, 0);
-                    self.migrator.notify(&Event::Batch {
-                        plan: &self.plan.name,
-                        step: &self.step.name,
-                        blocks_done: (before + from) as u64,
-                        blocks: blocks as u64,
-                        rows: batch.rows,
-                        took,
-                    });
+                    // A window that the end of the ring cut short says little of a full one.
+                    if manner != Manner::Rows && portion.window.blocks() == width {
+                        pace.took(portion, took);
+                    }
+                    cursor.place = cursor.place.after(portion);
+                    self.committed(cursor, progress, batch, took);
+                    if work.give_up_slices(client, portion, batch.updates)? {
+                        cursor.place = cursor.place.in_one_pass();
+                    }
+                    return Ok(());
                 }
                 Err(Error::Database(error)) if error.is_about_data() && manner != Manner::Rows => {
                     // Close in on the block with the value, so that all others go on in batches.
-                    if window.to - window.from > 1 {
-                        size = ((window.to - window.from) as f64 / 2.0).max(1.0);
+                    if portion.window.blocks() > 1 {
+                        pace.halve(portion);
                     } else {
                         manner = Manner::Rows;
                     }
@@ -136,63 +105,23 @@ impl Walk<'_> {
                     if error.is_lock_refused() && manner == Manner::Whole {
                         manner = Manner::PastLocks;
                     }
-                    size = (size / if error.is_cancelled() { 8.0 } else { 2.0 }).max(1.0);
+                    pace.refused(portion, &error);
                     self.retried(&error, retries);
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(())
     }
 
-    fn batch(
-        &self,
-        client: &mut Client,
-        cursor: &Cursor,
-        work: &mut dyn Work,
-        window: Window,
-        manner: Manner,
-    ) -> Result<Batch, Error> {
-        let mut transaction = self.begin(client)?;
-        // A block at a time is as small as it gets, so that one may take as long as it takes.
-        let is_limited = window.to - window.from > 1;
-        if is_limited {
-            self.limit(&mut transaction, self.migrator.limits().stall_budget)?;
-        }
-        let batch = match manner {
-            Manner::Whole => work.window(&mut transaction, cursor, window)?,
-            Manner::PastLocks => work.past_locks(&mut transaction, cursor, window)?,
-            Manner::Rows => work.rows(&mut transaction, cursor, window)?,
-        };
-        // A commit that waits for a standby is not to be cut short.
-        if is_limited {
-            self.limit(&mut transaction, Duration::ZERO)?;
-        }
-        advance(&mut transaction, self.plan, self.step, cursor, window.to, batch.rows, batch.mismatches)?;
-        self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
-        transaction.commit().doing("committing a batch")?;
-        Ok(batch)
-    }
-
-    /// Begins a transaction of the job.
-    pub(super) fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, Error> {
-        let mut transaction = client.transaction().doing("beginning a batch")?;
-        // Half of it, so that a wait for somebody's row is told from a window with too many rows.
-        let budget = (self.migrator.limits().stall_budget / 2).as_millis().max(1);
-        transaction
-            .batch_execute(&format!("SET LOCAL lock_timeout = {budget}; {}", self.setup))
-            .doing("setting up a batch")?;
-        Ok(transaction)
-    }
-
-    /// Has PostgreSQL end the next statements after `limit`; zero is none. The last window's time says
-    /// nothing where empty blocks turn into full ones, as after an earlier backfill, and writers wait for
-    /// the rows of the whole batch.
-    fn limit(&self, transaction: &mut Transaction<'_>, limit: Duration) -> Result<(), Error> {
-        transaction
-            .batch_execute(&format!("SET LOCAL statement_timeout = {}", limit.as_millis()))
-            .doing("limiting a batch")?;
-        Ok(())
+    fn committed(&self, cursor: &Cursor, progress: &Progress, batch: Batch, took: Duration) {
+        self.migrator.notify(&Event::Batch {
+            plan: &self.plan.name,
+            step: &self.step.name,
+            blocks_done: (progress.before + cursor.place.blocks_done()) as u64,
+            blocks: progress.all as u64,
+            rows: batch.rows,
+            took,
+        });
     }
 
     fn retried(&self, error: &DatabaseError, retries: u32) {

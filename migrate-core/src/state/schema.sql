@@ -126,7 +126,14 @@ CREATE TABLE migrate.cursor (
     -- The file it was in: rewritten since, it starts over.
     filenode oid,
     blocks bigint NOT NULL,
+    -- The blocks before `next_block` are done. From there to `ring_end` goes the ring at hand: its rows are done in so many
+    -- slices, one after the other, and of the one at hand the blocks before `slice_block`. No ring is begun where it ends
+    -- where it begins.
     next_block bigint NOT NULL DEFAULT 0,
+    ring_end bigint NOT NULL DEFAULT 0,
+    slices integer NOT NULL DEFAULT 1,
+    slice integer NOT NULL DEFAULT 0,
+    slice_block bigint NOT NULL DEFAULT 0,
     rows_done bigint NOT NULL DEFAULT 0,
     mismatches bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),

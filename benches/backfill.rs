@@ -1,0 +1,282 @@
+//! The backfill at the limit of the machine: beside one plain `UPDATE` of the whole table, a keyset loop that runs inside
+//! the server, and the triggers and flag column of a tool that tells writers by their session. The same rows, one run, ratios.
+//!
+//! `cargo bench --bench backfill`; `MIGRATE_BENCH_ROWS` sets the rows, 1,000,000 by default; with `MIGRATE_BENCH_LINEAR` ten
+//! times as many are filled too. Each arm begins with a table made anew from the same rows, vacuumed, after a checkpoint.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use migrate::testing::{ScratchDatabase, ScratchServer};
+use migrate::{Event, Migrations, Migrator, migrations};
+use postgres::Client;
+
+migrate::plan! {
+    /// The change that is measured.
+    mod cents;
+    stage dual_write;
+    table sale (id: bigint) {
+        total: numeric(12, 2) not null => total_cents: bigint not null {
+            up round(total * 100)::bigint; down total_cents / 100.0;
+        }
+    }
+}
+
+static PLANS: Migrations = migrations![cents];
+
+/// What fills the new column by hand.
+const UP: &str = "round(total * 100)::bigint";
+
+const BIGINT: &str = "PRIMARY KEY (id)";
+const UUID: &str = "PRIMARY KEY (tag)";
+const SECONDARY: &[&str] = &["(code)", "(name)", "(at)"];
+
+fn main() {
+    let rows: u64 = std::env::var("MIGRATE_BENCH_ROWS").ok().and_then(|text| text.parse().ok()).unwrap_or(1_000_000);
+    let server = ScratchServer::builder()
+        .setting("autovacuum", "off")
+        .setting("max_wal_size", "16GB")
+        .start()
+        .expect("a PostgreSQL server");
+    let database = server.database().expect("a database");
+    let mut bench = Bench { client: database.connect().expect("a connection"), rows };
+    bench.source();
+    println!("{rows} rows of about 200 bytes, PostgreSQL {}\n", server.version_num() / 10_000);
+    println!("{:<58}{:>10}{:>10}{:>9}{:>7}", "", "rows/s", "WAL B/row", "growth", "HOT");
+    bench.without_indexes();
+    bench.with_indexes();
+    bench.held(&database);
+    if std::env::var_os("MIGRATE_BENCH_LINEAR").is_some() {
+        bench.linear();
+    }
+}
+
+/// What an arm has cost.
+struct Cost {
+    took: Duration,
+    /// Bytes.
+    wal: f64,
+    growth: f64,
+    hot: f64,
+}
+
+struct Bench {
+    client: Client,
+    rows: u64,
+}
+
+impl Bench {
+    fn run(&mut self, sql: &str) {
+        self.client.batch_execute(sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+    }
+
+    fn number(&mut self, sql: &str) -> f64 {
+        self.client.query_one(sql, &[]).unwrap_or_else(|error| panic!("{sql}: {error:?}")).get(0)
+    }
+
+    fn source(&mut self) {
+        let rows = self.rows;
+        self.run(&format!(
+            "DROP TABLE IF EXISTS source; CREATE TABLE source AS SELECT g::bigint AS id, gen_random_uuid() AS tag, \
+             (g / 7.0)::numeric(12, 2) AS total, (random() * 1e6)::integer AS code, md5(g::text) AS name, \
+             timestamptz '2020-01-01' + random() * interval '1000 days' AS at, repeat('x', 75) AS filler \
+             FROM generate_series(1, {rows}) g"
+        ));
+    }
+
+    fn table(&mut self, key: &str, indexes: &[&str]) {
+        self.run(
+            "DROP TABLE IF EXISTS sale CASCADE; DROP SCHEMA IF EXISTS migrate CASCADE; CREATE TABLE sale AS TABLE source",
+        );
+        self.run(&format!("ALTER TABLE sale ALTER id SET NOT NULL, ALTER total SET NOT NULL, ADD {key}"));
+        for index in indexes {
+            self.run(&format!("CREATE INDEX ON sale {index}"));
+        }
+        for sql in ["VACUUM (ANALYZE) sale", "CHECKPOINT"] {
+            self.run(sql);
+        }
+    }
+
+    /// What `work` costs, which answers how long it took where that is less than all of it.
+    fn cost(&mut self, name: &str, work: impl FnOnce(&mut Bench) -> Option<Duration>) -> Cost {
+        let wal = "SELECT (pg_current_wal_insert_lsn() - '0/0')::float8";
+        let size = "SELECT pg_relation_size('sale')::float8";
+        let (before, blocks) = (self.number(wal), self.number(size));
+        let begun = Instant::now();
+        let part = work(self);
+        let took = part.unwrap_or_else(|| begun.elapsed());
+        let (after, grown) = (self.number(wal), self.number(size));
+        // Not there before PostgreSQL 15; the count of the last second is missing then.
+        let _ = self.client.batch_execute("SELECT pg_stat_force_next_flush()");
+        let hot = self.number(
+            "SELECT pg_stat_get_tuples_hot_updated('sale'::regclass)::float8 \
+             / greatest(pg_stat_get_tuples_updated('sale'::regclass), 1)",
+        );
+        let cost = Cost { took, wal: after - before, growth: grown / blocks - 1.0, hot };
+        let rate = self.rows as f64 / took.as_secs_f64();
+        let (wal, growth, hot) = (cost.wal / self.rows as f64, cost.growth * 100.0, cost.hot);
+        println!("{name:<58}{rate:>10.0}{wal:>10.0}{growth:>8.0}%{hot:>7.2}");
+        cost
+    }
+
+    /// The whole backfill with the sync in place: all batches, and the last look.
+    fn ours(&mut self, name: &str) -> Cost {
+        self.cost(name, |bench| {
+            let report = Migrator::new(&PLANS).run(&mut bench.client).expect("a run");
+            assert!(report.is_complete(), "{report}");
+            report.plans[0].done.iter().find(|(step, _)| step.starts_with("backfill ")).map(|(_, took)| *took)
+        })
+    }
+
+    fn update(&mut self) -> Cost {
+        self.run("ALTER TABLE sale ADD COLUMN total_cents bigint");
+        self.cost("one UPDATE, no trigger", |bench| {
+            bench.run(&format!("UPDATE sale SET total_cents = {UP}"));
+            None
+        })
+    }
+
+    /// A loop over the key in the server, 1,000 rows a transaction.
+    fn keyset(&mut self, name: &str, set: &str) -> Cost {
+        let rows = self.rows;
+        self.run(&format!(
+            "CREATE OR REPLACE PROCEDURE fill() LANGUAGE plpgsql AS $$BEGIN \
+                 FOR start IN 1..{rows} BY 1000 LOOP \
+                     UPDATE sale SET {set} WHERE id >= start AND id < start + 1000; COMMIT; \
+                 END LOOP; END$$"
+        ));
+        self.cost(name, |bench| {
+            bench.run("CALL fill()");
+            None
+        })
+    }
+
+    /// The triggers that pgroll 0.16 makes, which fire for every row and tell writers by their `search_path`, with its flag
+    /// column for rows that need a backfill, which sets the key to itself. Its SQL made again by hand, not a run of it.
+    fn by_session(&mut self) -> Cost {
+        self.run(
+            "ALTER TABLE sale ADD COLUMN total_cents bigint, ADD COLUMN needs_backfill boolean DEFAULT true; \
+             CREATE OR REPLACE FUNCTION up() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             DECLARE latest text := 'public_new'; search text; BEGIN \
+                 SELECT current_setting INTO search FROM current_setting('search_path'); \
+                 IF search <> latest THEN NEW.total_cents = round(NEW.total * 100)::bigint; NEW.needs_backfill = false; END IF; \
+                 RETURN NEW; END$$; \
+             CREATE OR REPLACE FUNCTION down() RETURNS trigger LANGUAGE plpgsql AS $$ \
+             DECLARE latest text := 'public_new'; search text; BEGIN \
+                 SELECT current_setting INTO search FROM current_setting('search_path'); \
+                 IF search = latest THEN NEW.total = NEW.total_cents / 100.0; NEW.needs_backfill = false; END IF; \
+                 RETURN NEW; END$$; \
+             CREATE TRIGGER up BEFORE INSERT OR UPDATE ON sale FOR EACH ROW EXECUTE FUNCTION up(); \
+             CREATE TRIGGER down BEFORE INSERT OR UPDATE ON sale FOR EACH ROW EXECUTE FUNCTION down()",
+        );
+        let rows = self.rows;
+        self.run(&format!(
+            "CREATE OR REPLACE PROCEDURE fill_all() LANGUAGE plpgsql AS $$DECLARE last bigint := 0; found bigint; BEGIN LOOP \
+                 WITH batch AS (SELECT id FROM sale WHERE needs_backfill AND id > last ORDER BY id LIMIT 1000 \
+                                FOR NO KEY UPDATE), \
+                      filled AS (UPDATE sale SET id = sale.id FROM batch WHERE sale.id = batch.id RETURNING sale.id) \
+                 SELECT max(id) INTO found FROM filled; COMMIT; EXIT WHEN found IS NULL; last := found; EXIT WHEN last >= {rows}; \
+             END LOOP; END$$"
+        ));
+        self.cost("keyset loop of 1,000, a trigger for each row, a flag", |bench| {
+            bench.run("CALL fill_all()");
+            None
+        })
+    }
+
+    fn without_indexes(&mut self) {
+        println!("no index but the primary key's");
+        self.table(BIGINT, &[]);
+        let update = self.update();
+        self.table(BIGINT, &[]);
+        let ours = self.ours("migrate, one worker, sync on");
+        bar("rows/s of one UPDATE", times(&update, &ours), Bar::AtLeast(0.85));
+        self.table(UUID, &[]);
+        let random = self.ours("migrate, a random uuid as the key");
+        bar("rows/s of those by a bigint", times(&ours, &random), Bar::AtLeast(0.9));
+    }
+
+    fn with_indexes(&mut self) {
+        println!("three more indexes: integer, text, timestamptz");
+        self.table(BIGINT, SECONDARY);
+        let update = self.update();
+        self.table(BIGINT, SECONDARY);
+        let ours = self.ours("migrate, one worker, sync on");
+        self.table(BIGINT, SECONDARY);
+        self.run("ALTER TABLE sale ADD COLUMN total_cents bigint");
+        let keyset = self.keyset("keyset loop of 1,000, no trigger", &format!("total_cents = {UP}"));
+        self.table(BIGINT, SECONDARY);
+        let session = self.by_session();
+        self.table(UUID, &[SECONDARY, &["(id)"]].concat()[..]);
+        let random = self.ours("migrate, a random uuid as the key, four more indexes");
+        bar("rows/s of the keyset loop", times(&keyset, &ours), Bar::AtLeast(2.0));
+        bar("rows/s of one UPDATE", times(&update, &ours), Bar::AtLeast(1.5));
+        bar("rows/s of the loop through triggers", times(&session, &ours), Bar::AtLeast(5.0));
+        bar("WAL of the keyset loop", ours.wal / keyset.wal, Bar::AtMost(0.6));
+        bar("WAL of the loop through triggers", ours.wal / session.wal, Bar::AtMost(0.6));
+        bar("growth of the table", ours.growth, Bar::AtMost(0.25));
+        bar("rows/s with the uuid", times(&ours, &random), Bar::Told);
+    }
+
+    /// A snapshot that is held for the whole of a backfill.
+    fn held(&mut self, database: &ScratchDatabase) {
+        println!("three more indexes, a snapshot held for the whole run");
+        self.table(BIGINT, SECONDARY);
+        let told = Arc::new(AtomicUsize::new(0));
+        let (heard, reader) = (Arc::clone(&told), Mutex::new(Some(database.connect().expect("a connection"))));
+        let migrator = Migrator::new(&PLANS).observe(move |event| match event {
+            Event::StepStarted { step: "backfill public.sale", .. } => {
+                if let Some(reader) = reader.lock().expect("the reader").as_mut() {
+                    reader
+                        .batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT FROM sale LIMIT 1")
+                        .expect("a snapshot");
+                }
+            }
+            Event::StepDone { step: "backfill public.sale", .. } => *reader.lock().expect("the reader") = None,
+            Event::OnePass { holder: Some(_), .. } => {
+                heard.fetch_add(1, Ordering::Relaxed);
+            }
+            _ => {}
+        });
+        self.cost("migrate, one worker, sync on", |bench| {
+            let report = migrator.run(&mut bench.client).expect("a run");
+            assert!(report.is_complete(), "{report}");
+            report.plans[0].done.iter().find(|(step, _)| step.starts_with("backfill ")).map(|(_, took)| *took)
+        });
+        bar("times that the snapshot's holder was named", told.load(Ordering::Relaxed) as f64, Bar::AtLeast(1.0));
+    }
+
+    fn linear(&mut self) {
+        println!("three more indexes, ten times the rows");
+        self.table(BIGINT, SECONDARY);
+        let few = self.ours("migrate");
+        self.rows *= 10;
+        self.source();
+        self.table(BIGINT, SECONDARY);
+        let many = self.ours("migrate, ten times the rows");
+        bar("time a row", many.took.as_secs_f64() / 10.0 / few.took.as_secs_f64(), Bar::AtMost(1.15));
+    }
+}
+
+/// How many times the rows a second of `base`.
+fn times(base: &Cost, of: &Cost) -> f64 {
+    base.took.as_secs_f64() / of.took.as_secs_f64()
+}
+
+#[derive(Clone, Copy)]
+enum Bar {
+    AtLeast(f64),
+    AtMost(f64),
+    /// No bar: a figure to read.
+    Told,
+}
+
+fn bar(name: &str, value: f64, bar: Bar) {
+    let (met, asked) = match bar {
+        Bar::AtLeast(least) => (value >= least, format!("at least {least}")),
+        Bar::AtMost(most) => (value <= most, format!("at most {most}")),
+        Bar::Told => return println!("  {name}: {value:.2}"),
+    };
+    println!("  {name}: {value:.2}, {asked}: {}", if met { "met" } else { "MISSED" });
+}

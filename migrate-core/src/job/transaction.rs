@@ -1,0 +1,136 @@
+//! One batch: a transaction of three messages, with the cursor in the same statement as the rows.
+
+use std::time::Duration;
+
+use postgres::{Client, SimpleQueryMessage, SimpleQueryRow, Transaction};
+
+use super::cursor::{Cursor, moving};
+use super::place::Portion;
+use super::walk::Walk;
+use super::work::{Batch, Updates, Work};
+use crate::database::Doing;
+use crate::error::Error;
+use crate::event::Event;
+
+/// How an attempt at a portion is made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Manner {
+    Whole,
+    PastLocks,
+    /// A block, row by row.
+    Rows,
+}
+
+impl Walk<'_> {
+    /// Does a portion, moves the cursor past it and commits.
+    pub(super) fn transact(
+        &self,
+        client: &mut Client,
+        cursor: &Cursor,
+        work: &mut dyn Work,
+        portion: Portion,
+        manner: Manner,
+    ) -> Result<Batch, Error> {
+        let mut transaction = client.transaction().doing("beginning a batch")?;
+        let condition = portion.condition();
+        let batch = match manner {
+            Manner::Whole => self.whole(&mut transaction, cursor, work, portion, &work.batch(cursor, &condition))?,
+            Manner::PastLocks => {
+                self.whole(&mut transaction, cursor, work, portion, &work.past_locks(cursor, &condition))?
+            }
+            Manner::Rows => {
+                transaction.batch_execute(&self.settings(Duration::ZERO)).doing("setting up a batch")?;
+                let batch = work.rows(&mut transaction, cursor, portion)?;
+                let counted = format!(
+                    "batch AS (SELECT {}::bigint AS rows, {}::bigint AS mismatches)",
+                    batch.rows, batch.mismatches
+                );
+                self.execute(&mut transaction, cursor, portion, &counted, "moving a cursor", Duration::ZERO)?;
+                batch
+            }
+        };
+        if manner != Manner::Rows {
+            work.look_closer(&mut transaction, cursor, portion, &batch)?;
+        }
+        self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
+        transaction.commit().doing("committing a batch")?;
+        Ok(batch)
+    }
+
+    fn whole(
+        &self,
+        transaction: &mut Transaction<'_>,
+        cursor: &Cursor,
+        work: &dyn Work,
+        portion: Portion,
+        sql: &str,
+    ) -> Result<Batch, Error> {
+        // A block at a time is as small as it gets, so that one may take as long as it takes.
+        let limit = if portion.window.blocks() > 1 { self.migrator.limits().stall_budget } else { Duration::ZERO };
+        self.execute(transaction, cursor, portion, sql, work.doing(), limit)
+    }
+
+    /// Sets the transaction up and does a batch in it, in one message.
+    fn execute(
+        &self,
+        transaction: &mut Transaction<'_>,
+        cursor: &Cursor,
+        portion: Portion,
+        work: &str,
+        doing: &str,
+        limit: Duration,
+    ) -> Result<Batch, Error> {
+        let to = cursor.place.after(portion);
+        let statement = moving(self.plan, self.step, cursor, to, work);
+        // The counts are of all transactions since the session last reported them, so only what they gain is this one's.
+        let counted = if portion.slices > 1 {
+            format!(
+                "SELECT pg_catalog.pg_stat_get_xact_tuples_updated({0}) AS updated, \
+                 pg_catalog.pg_stat_get_xact_tuples_hot_updated({0}) AS hot; ",
+                cursor.relation
+            )
+        } else {
+            String::new()
+        };
+        let settings = self.settings(limit);
+        // A commit that waits for a standby is not to be cut short.
+        let message = format!("{settings}; {counted}{statement}; {counted}SET LOCAL statement_timeout = 0");
+        let answer = transaction.simple_query(&message).running(doing, &statement)?;
+        let (mut batch, mut counts) = (None, Vec::new());
+        for message in &answer {
+            let SimpleQueryMessage::Row(row) = message else { continue };
+            if let Some(rows) = number(row, "rows") {
+                batch = Some(Batch { rows, mismatches: number(row, "mismatches").unwrap_or(0), ..Batch::default() });
+            } else if let (Some(all), Some(hot)) = (number(row, "updated"), number(row, "hot")) {
+                counts.push(Updates { all, hot });
+            }
+        }
+        let Some(mut batch) = batch else { return Err(Error::Deposed) };
+        if let [before, after] = counts[..] {
+            let gained = |before: u64, after: u64| after.saturating_sub(before);
+            batch.updates = Updates { all: gained(before.all, after.all), hot: gained(before.hot, after.hot) };
+        }
+        Ok(batch)
+    }
+
+    /// Begins a transaction of the job.
+    pub(super) fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, Error> {
+        let mut transaction = client.transaction().doing("beginning a batch")?;
+        transaction.batch_execute(&self.settings(Duration::ZERO)).doing("setting up a batch")?;
+        Ok(transaction)
+    }
+
+    /// What a transaction begins with. PostgreSQL ends its statements after `limit`; zero is none. The last window's time
+    /// says nothing where empty blocks turn into full ones, as after an earlier backfill, and writers wait for the rows of
+    /// the whole batch.
+    fn settings(&self, limit: Duration) -> String {
+        // Half of it, so that a wait for somebody's row is told from a window with too many rows.
+        let budget = (self.migrator.limits().stall_budget / 2).as_millis().max(1);
+        let limit = limit.as_millis();
+        format!("SET LOCAL lock_timeout = {budget}; {}; SET LOCAL statement_timeout = {limit}", self.setup)
+    }
+}
+
+fn number(row: &SimpleQueryRow, column: &str) -> Option<u64> {
+    row.try_get(column).ok().flatten()?.parse().ok()
+}
