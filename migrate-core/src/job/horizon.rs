@@ -9,8 +9,9 @@ use crate::database::Doing;
 use crate::error::Error;
 
 /// The oldest transaction that may still see what was replaced after it began, and is open for at least so long. One that is
-/// at no statement and has written nothing sees nothing; a vacuum looks away. What standbys and replication slots hold back
-/// is not among them, nor what this role may not see: that is known by its effect alone.
+/// at no statement and has written nothing sees nothing; autovacuum is short, or looks away. One that has written counts in
+/// whichever database it is, since every snapshot begins with the oldest of those. What standbys and replication slots hold
+/// back is not among them, nor what this role may not see: that is known by its effect alone.
 pub(super) fn holder(client: &mut Client, open_for: Duration) -> Result<Option<Blocker>, Error> {
     let row = client
         .query_opt(
@@ -18,11 +19,11 @@ pub(super) fn holder(client: &mut Client, open_for: Duration) -> Result<Option<B
                  SELECT pid, coalesce(application_name, '') AS application, coalesce(state, 'unknown') AS state, \
                         extract(epoch FROM clock_timestamp() - xact_start)::float8 AS open, false AS prepared \
                  FROM pg_stat_activity \
-                 WHERE pid <> pg_backend_pid() AND (backend_xmin IS NOT NULL OR backend_xid IS NOT NULL) \
-                   AND backend_type <> 'autovacuum worker' AND datname = current_database() \
+                 WHERE pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker' \
+                   AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL AND datname = current_database()) \
                  UNION ALL \
                  SELECT 0, gid, 'prepared', extract(epoch FROM clock_timestamp() - prepared)::float8, true \
-                 FROM pg_prepared_xacts WHERE database = current_database()) h \
+                 FROM pg_prepared_xacts) h \
              WHERE open >= $1 ORDER BY open DESC LIMIT 1",
             &[&open_for.as_secs_f64()],
         )
