@@ -167,7 +167,9 @@ fn run(server: &ScratchServer, fault: Option<(Fault, usize)>) -> Option<(String,
 fn strike(server: &ScratchServer, watch: &mut Watch<'_>, fault: Fault, leader: &mut Agent, proxy: &Proxy) -> Agent {
     let seat = watch.client().query_opt("SELECT term, pid FROM migrate.leader", &[]).ok().flatten();
     let (term, pid): (i64, Option<i32>) = seat.map_or((0, None), |row| (row.get(0), row.get(1)));
-    let replaced = format!("SELECT term > {term} FROM migrate.leader");
+    // After the last step nobody needs the lead any more.
+    let replaced =
+        format!("SELECT term > {term} OR (SELECT status = 'finished' FROM migrate.plan) IS TRUE FROM migrate.leader");
     let database = watch.database;
     let next = || Agent::spawn(database.url(), Manner::of(Build::Contract));
     match fault {
