@@ -122,7 +122,7 @@ impl Migrator {
     }
 
     /// Carries each plan as far as its stage and its data allow. Where there is nothing to do, that is one query and no
-    /// lock.
+    /// lock, and a second query where a plan rests half way.
     ///
     /// Where another session is migrating it is waited for, [`Settings::leader_wait`] at most; after that
     /// the report says who it is, and nothing was done.

@@ -155,3 +155,20 @@ fn a_service_at_a_backfill_makes_way_for_an_operator_and_goes_on_after() {
     done_once(&mut client);
     service.stop();
 }
+
+/// The session of the leader lives on here, as it may where a lock was lost with its server: only the term tells.
+#[test]
+fn a_leader_whose_term_has_passed_writes_nothing_more() {
+    let (database, mut client) = till(400_000);
+    let service = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    until(&mut client, "the backfill has begun", FILLING);
+    let sql = "UPDATE migrate.leader SET term = term + 100 RETURNING term";
+    let passed: i64 = client.query_one(sql, &[]).expect("another term").get(0);
+    let taken = format!(
+        "SELECT term > {passed} AND EXISTS (SELECT FROM migrate.step WHERE work[1] = 'backfill' AND state <> 'done') FROM migrate.leader"
+    );
+    until(&mut client, "it has stopped, and leads in a term of its own", &taken);
+    until(&mut client, "filled", FILLED);
+    done_once(&mut client);
+    service.stop();
+}

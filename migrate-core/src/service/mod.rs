@@ -36,7 +36,8 @@ const STOP: Duration = Duration::from_secs(10);
 impl Migrator {
     /// Registers this process as an instance and returns when the schema serves its build: columns of plans at
     /// `stage dual_write` are there, those of plans at `stage switch` and later are filled. Slow steps go on in threads of
-    /// the library's own, here or in another instance. Where nothing is to be done that is one query, and no lock.
+    /// the library's own, here or in another instance. Where all plans are
+    /// finished that is one query and no lock, and the instance comes onto the list a few milliseconds later.
     ///
     /// It blocks the calling thread, [`Settings::start_budget`](crate::Settings::start_budget) at most, and works with or
     /// without an async runtime around it; in async code [`start_async`](Self::start_async) blocks nobody.
