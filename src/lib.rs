@@ -14,8 +14,8 @@ pub mod cli;
 pub use migrate_core::testing;
 pub use migrate_core::{
     Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, HistoryEntry,
-    Instance, InstanceReport, IntoSource, Migrator, PlanReport, PlanStatus, Position, Problem, Report, Service,
-    ServiceStatus, Settings, Source, Starting,
+    HoldWhile, Instance, InstanceReport, IntoSource, JobNow, JobReport, Limit, Migrator, Pause, PlanReport, PlanStatus,
+    Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};

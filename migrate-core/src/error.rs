@@ -178,6 +178,13 @@ pub enum Error {
         why: String,
     },
 
+    /// A limit that means nothing.
+    #[error("this is no limit: {why}\n  nothing was changed")]
+    NotALimit {
+        /// Why.
+        why: String,
+    },
+
     /// A word about evidence is not one, or is wrong.
     #[error("`{evidence}` cannot be acknowledged or withdrawn: {why}")]
     NotAcknowledged {

@@ -79,6 +79,7 @@ impl Error {
                         | Run::NotReady { .. }
                         | Run::NotHoldable { .. }
                         | Run::NotAcknowledged { .. }
+                        | Run::NotALimit { .. }
                         | Run::NotBaseline { .. }
                 )
         )

@@ -14,7 +14,7 @@
 //! answer is no (a closed gate for `up`, a revert, a word or a baseline that is refused, `lock --check` with a file that is not up to date) and
 //! with 2 where it could not do its work.
 //!
-//! # `status`, `up`, `revert`, `hold`, `release`, `acknowledge`, `instances`, `history`, `baseline`
+//! # `status`, `up`, `revert`, `hold`, `release`, `pause`, `resume`, `limit`, `acknowledge`, `instances`, `history`, `baseline`
 //!
 //! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
@@ -46,7 +46,10 @@ mod error;
 mod history;
 mod hold;
 mod instances;
+mod lasting;
+mod limit;
 mod lock;
+mod pause;
 mod phase;
 mod release;
 mod report;
@@ -85,6 +88,9 @@ enum Command {
     Revert(revert::Revert),
     Hold(hold::Hold),
     Release(release::Release),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Limit(limit::Limit),
     History(history::History),
     Acknowledge(acknowledge::Acknowledge),
     Instances(instances::Instances),
@@ -131,6 +137,9 @@ pub fn run(
         Command::Revert(revert) => revert.run(&mut context),
         Command::Hold(hold) => hold.run(&mut context),
         Command::Release(release) => release.run(&mut context),
+        Command::Pause(pause) => pause.run(&mut context),
+        Command::Resume(resume) => resume.run(&mut context),
+        Command::Limit(limit) => limit.run(&mut context),
         Command::History(history) => history.run(&mut context),
         Command::Acknowledge(acknowledge) => acknowledge.run(&mut context),
         Command::Instances(instances) => instances.run(&mut context),

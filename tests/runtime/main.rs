@@ -40,5 +40,6 @@ mod rivals;
 mod rivals_runs;
 mod role;
 mod sync_lost;
+mod throttle;
 mod two_plans;
 mod two_tables;

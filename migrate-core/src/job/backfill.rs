@@ -5,12 +5,12 @@ use std::time::Instant;
 use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, Transaction};
 
-use super::cursor::{Cursor, cursors};
+use super::cursor::Cursor;
 use super::failed::{Found, keep};
 use super::passes::Passes;
 use super::place::{Portion, Ring};
 use super::walk::Walk;
-use super::work::{Batch, Updates, Work};
+use super::work::{Batch, Job, Updates, Work};
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
@@ -32,10 +32,10 @@ pub(crate) fn backfill(
     client
         .execute("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
         .doing("looking at failed rows again")?;
-    let cursors = cursors(client, plan, step, table)?;
     let walk = fill.walk();
-    let passes = Passes::new(migrator, plan, step, table);
-    walk.walk(client, &cursors, &mut Filling { fill: &fill, passes })?;
+    if let Some(closed) = walk.walk(client, table, &fill)? {
+        return Ok(vec![closed]);
+    }
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
@@ -154,6 +154,12 @@ enum Outcome {
 impl Outcome {
     fn failed(error: &DatabaseError) -> Outcome {
         Outcome::Failed { sqlstate: error.code().map_or("", |code| code.code()).to_owned(), message: error.message() }
+    }
+}
+
+impl Job for Fill<'_> {
+    fn work(&self) -> Box<dyn Work + '_> {
+        Box::new(Filling { fill: self, passes: Passes::new(self.migrator, self.plan, self.step, self.table) })
     }
 }
 

@@ -1,17 +1,18 @@
 //! Compares both sides of every row.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use migrate_plan::Work as StepWork;
 use postgres::{Client, Transaction};
 
 use super::backfill::fill_left_over;
-use super::cursor::{Cursor, cursors, restart};
+use super::cursor::{Cursor, restart};
 use super::failed::{Found, keep, kept};
 use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
-use super::work::{Batch, Work};
+use super::work::{Batch, Job, Work};
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -32,7 +33,7 @@ pub(crate) fn verify(
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
     let mut closed = compare(migrator, client, plan, step, table)?;
-    if closed.is_some() {
+    if matches!(closed, Some(Closed::Mismatches { .. })) {
         // Rows that moved past the windows are the backfill's; what it cannot mend stays.
         let steps = state::steps(client, plan.id)?;
         let fills = |step: &&JournalStep| matches!(step.work, StepWork::Backfill { table: place } if place as i32 == table.place);
@@ -60,9 +61,11 @@ fn compare(
     step: &JournalStep,
     table: &TableRow,
 ) -> Result<Option<Closed>, Error> {
-    let cursors = cursors(client, plan, step, table)?;
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
-    walk.walk(client, &cursors, &mut Comparing { plan, step, table, kept: 0 })?;
+    let comparison = Comparison { plan, step, table, kept: AtomicU64::new(0) };
+    if let Some(closed) = walk.walk(client, table, &comparison)? {
+        return Ok(Some(closed));
+    }
     let count: i64 = client
         .query_one(
             "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
@@ -79,12 +82,23 @@ fn compare(
     Ok(Some(Closed::Mismatches { count: u64::try_from(count).unwrap_or(0), rows }))
 }
 
-struct Comparing<'a> {
+/// The comparison of a table.
+struct Comparison<'a> {
     plan: &'a PlanRow,
     step: &'a JournalStep,
     table: &'a TableRow,
-    kept: u64,
+    /// Rows that were kept, by all sessions.
+    kept: AtomicU64,
 }
+
+impl Job for Comparison<'_> {
+    fn work(&self) -> Box<dyn Work + '_> {
+        Box::new(Comparing(self))
+    }
+}
+
+/// It as the work of one session.
+struct Comparing<'a>(&'a Comparison<'a>);
 
 impl Comparing<'_> {
     /// What is wrong with one row: each lens is asked in both orders, since a value that one conversion
@@ -95,7 +109,7 @@ impl Comparing<'_> {
         cursor: &Cursor,
         place: &str,
     ) -> Result<Option<(String, String)>, Error> {
-        for forms in self.table.mismatch_each.chunks(2) {
+        for forms in self.0.table.mismatch_each.chunks(2) {
             let mut refused = None;
             for form in forms {
                 let sql = marked(&format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql));
@@ -130,8 +144,8 @@ impl Comparing<'_> {
         sqlstate: &str,
         message: &str,
     ) -> Result<(), Error> {
-        self.kept += 1;
-        keep(transaction, self.plan, self.step, cursor, &Found { key, sqlstate, message })
+        self.0.kept.fetch_add(1, Ordering::Relaxed);
+        keep(transaction, self.0.plan, self.0.step, cursor, &Found { key, sqlstate, message })
     }
 }
 
@@ -143,7 +157,7 @@ impl Work for Comparing<'_> {
     fn batch(&self, cursor: &Cursor, condition: &str) -> String {
         format!(
             "batch AS (SELECT count(*) AS rows, count(*) FILTER (WHERE {}) AS mismatches FROM ONLY {} WHERE {condition})",
-            self.table.mismatch, cursor.sql
+            self.0.table.mismatch, cursor.sql
         )
     }
 
@@ -155,7 +169,7 @@ impl Work for Comparing<'_> {
         portion: Portion,
         batch: &Batch,
     ) -> Result<(), Error> {
-        if batch.mismatches == 0 || self.kept >= KEPT {
+        if batch.mismatches == 0 || self.0.kept.load(Ordering::Relaxed) >= KEPT {
             return Ok(());
         }
         let key = catalog::key_sql(transaction, cursor.relation)?;
@@ -163,8 +177,8 @@ impl Work for Comparing<'_> {
             "SELECT {key}::text FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
             cursor.sql,
             portion.condition(),
-            self.table.mismatch,
-            KEPT - self.kept
+            self.0.table.mismatch,
+            KEPT.saturating_sub(self.0.kept.load(Ordering::Relaxed))
         ));
         for row in transaction.query(&sql, &[]).running("listing rows that disagree", &sql)? {
             self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;

@@ -60,7 +60,7 @@ fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> 
 fn rest(report: &Report, poll: Duration) -> Duration {
     let rests = report.plans.iter().flat_map(|plan| &plan.closed).map(|closed| match closed {
         Closed::FailedRows { .. } | Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
-        Closed::LockedRows { .. } => poll * 5,
+        Closed::LockedRows { .. } | Closed::JobHeld { .. } => poll * 5,
         Closed::Soak { left, .. } => (*left).clamp(poll, poll * 10),
         _ => poll,
     });
