@@ -15,7 +15,7 @@ pub use migrate_core::testing;
 pub use migrate_core::{
     Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, HistoryEntry,
     HoldWhile, Instance, InstanceReport, IntoSource, JobNow, JobReport, Limit, Migrator, Pause, PlanReport, PlanStatus,
-    Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting,
+    Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting, Verification,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};

@@ -178,6 +178,15 @@ pub enum Error {
         why: String,
     },
 
+    /// The two sides cannot be compared.
+    #[error("plan `{plan}` cannot be verified: {why}")]
+    NotVerifiable {
+        /// The plan.
+        plan: String,
+        /// Why not.
+        why: String,
+    },
+
     /// A limit that means nothing.
     #[error("this is no limit: {why}\n  nothing was changed")]
     NotALimit {

@@ -36,6 +36,7 @@ mod statement;
 mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod verification;
 mod watch;
 
 pub use acknowledge::Acknowledged;
@@ -51,3 +52,4 @@ pub use report::{Closed, Evidence, FailedRow, InstanceReport, PlanReport, Positi
 pub use service::{PlanStatus, Service, ServiceStatus, Starting};
 pub use settings::{HoldWhile, Settings};
 pub use state::{HistoryEntry, JobNow, JobReport};
+pub use verification::Verification;

@@ -18,6 +18,7 @@ use crate::report::{InstanceReport, Report};
 use crate::session::{Decision, reading, with_session};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
+use crate::verification::{self, Verification};
 use crate::{acknowledge, baseline, drive, gate, glance, hold, leader, limit, retreat, state};
 
 /// How often a service at work looks whether an operator asks for the lead.
@@ -210,6 +211,24 @@ impl Migrator {
     /// [`Error::NotStarted`] where the database does not know the plan.
     pub fn release(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<(), Error> {
         self.leading(client, |client| hold::release(client, plan.as_ref()))
+    }
+
+    /// Compares both sides of every row of a plan now, as it is done by itself before the switch: in small transactions that only
+    /// read, throttled, and from where an earlier call was cut short. At any time from when the table is filled until the
+    /// old columns are retired. A row that it finds not filled is filled, and looked at again.
+    ///
+    /// A service that is at work on its plans makes way for it, and goes on after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan; [`Error::NotVerifiable`] where there are no two
+    /// sides to compare; [`Error::Busy`] where another session is migrating.
+    pub fn verify(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<Verification, Error> {
+        self.leading(client, |client| {
+            state::ensure(client)?;
+            begin_term(client, Claimant::default())?;
+            verification::verify(self, client, plan.as_ref())
+        })
     }
 
     /// Has the jobs of a plan, or of all plans, stand still: a backfill or a verification at work does within a second, and none

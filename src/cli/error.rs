@@ -80,6 +80,7 @@ impl Error {
                         | Run::NotHoldable { .. }
                         | Run::NotAcknowledged { .. }
                         | Run::NotALimit { .. }
+                        | Run::NotVerifiable { .. }
                         | Run::NotBaseline { .. }
                 )
         )

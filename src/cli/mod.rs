@@ -14,7 +14,7 @@
 //! answer is no (a closed gate for `up`, a revert, a word or a baseline that is refused, `lock --check` with a file that is not up to date) and
 //! with 2 where it could not do its work.
 //!
-//! # `status`, `up`, `revert`, `hold`, `release`, `pause`, `resume`, `limit`, `acknowledge`, `instances`, `history`, `baseline`
+//! # `status`, `up`, `revert`, `hold`, `release`, `pause`, `resume`, `limit`, `verify`, `acknowledge`, `instances`, `history`, `baseline`
 //!
 //! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
@@ -56,6 +56,7 @@ mod report;
 mod revert;
 mod status;
 mod up;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -91,6 +92,7 @@ enum Command {
     Pause(pause::Pause),
     Resume(pause::Resume),
     Limit(limit::Limit),
+    Verify(verify::Verify),
     History(history::History),
     Acknowledge(acknowledge::Acknowledge),
     Instances(instances::Instances),
@@ -140,6 +142,7 @@ pub fn run(
         Command::Pause(pause) => pause.run(&mut context),
         Command::Resume(resume) => resume.run(&mut context),
         Command::Limit(limit) => limit.run(&mut context),
+        Command::Verify(verify) => verify.run(&mut context),
         Command::History(history) => history.run(&mut context),
         Command::Acknowledge(acknowledge) => acknowledge.run(&mut context),
         Command::Instances(instances) => instances.run(&mut context),

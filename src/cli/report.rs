@@ -73,7 +73,7 @@ fn position(position: Position) -> &'static str {
 }
 
 /// A gate: its kind, its sentence, and the evidence.
-fn closed(closed: &Closed) -> Value {
+pub(super) fn closed(closed: &Closed) -> Value {
     let (gate, evidence) = match closed {
         Closed::FailedRows { count, rows } => ("failed_rows", json!({ "count": count, "rows": failed(rows) })),
         Closed::Mismatches { count, rows } => ("mismatches", json!({ "count": count, "rows": failed(rows) })),

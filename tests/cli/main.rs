@@ -4,6 +4,7 @@
 mod addresses;
 mod gates;
 mod holds;
+mod jobs;
 mod program;
 mod refusals;
 mod reverts;

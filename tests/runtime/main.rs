@@ -43,3 +43,4 @@ mod sync_lost;
 mod throttle;
 mod two_plans;
 mod two_tables;
+mod verification;

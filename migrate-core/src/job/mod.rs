@@ -22,7 +22,7 @@ mod walk;
 mod work;
 
 pub(crate) use backfill::backfill;
-pub(crate) use verify::verify;
+pub(crate) use verify::{Compared, verify, verify_now};
 
 /// Tells the statements of jobs from those of applications where a server counts statements: as a name of the query itself
 /// it is part of what makes two statements the same, which a comment is not.

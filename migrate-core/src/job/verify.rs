@@ -13,6 +13,7 @@ use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
 use super::work::{Batch, Job, Work};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -32,18 +33,7 @@ pub(crate) fn verify(
     table: &TableRow,
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
-    let mut closed = compare(migrator, client, plan, step, table)?;
-    if matches!(closed, Some(Closed::Mismatches { .. })) {
-        // Rows that moved past the windows are the backfill's; what it cannot mend stays.
-        let steps = state::steps(client, plan.id)?;
-        let fills = |step: &&JournalStep| matches!(step.work, StepWork::Backfill { table: place } if place as i32 == table.place);
-        if let Some(backfill) = steps.iter().find(fills)
-            && let Some(failed) = fill_left_over(migrator, client, plan, backfill, table)?
-        {
-            return Ok(vec![failed]);
-        }
-        closed = compare(migrator, client, plan, step, table)?;
-    }
+    let Compared { closed, .. } = compare_and_fill(migrator, client, plan, step, table)?;
     if let Some(closed) = closed {
         return Ok(vec![closed]);
     }
@@ -54,32 +44,87 @@ pub(crate) fn verify(
     Ok(Vec::new())
 }
 
+/// The comparison that somebody asks for, beside that of a plan's own step, which may be to come or long over.
+pub(crate) fn verify_now(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+    table: &TableRow,
+) -> Result<Compared, Error> {
+    // No step has a number below zero: its cursors are its own.
+    let step = JournalStep { number: -step.number, name: format!("{} on demand", step.name), ..step.clone() };
+    let is_over = client
+        .ask_one(
+            "SELECT coalesce(bool_and(next_block >= blocks), false) FROM migrate.cursor WHERE plan = $1 AND step = $2",
+            &[&plan.id, &step.number],
+        )
+        .doing("looking for an earlier comparison")?
+        .get(0);
+    if is_over {
+        restart(client, plan, &step)?;
+    }
+    compare_and_fill(migrator, client, plan, &step, table)
+}
+
+/// What came of a comparison.
+pub(crate) struct Compared {
+    /// How many rows were compared.
+    pub(crate) rows: u64,
+    /// What was found, or kept it from its end.
+    pub(crate) closed: Option<Closed>,
+}
+
+/// Compares; what is not filled is filled, and then all is compared once more.
+fn compare_and_fill(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+    table: &TableRow,
+) -> Result<Compared, Error> {
+    let found = compare(migrator, client, plan, step, table)?;
+    if !matches!(found.closed, Some(Closed::Mismatches { .. })) {
+        return Ok(found);
+    }
+    // Rows that moved past the windows are the backfill's; what it cannot mend stays.
+    let steps = state::steps(client, plan.id)?;
+    let fills =
+        |step: &&JournalStep| matches!(step.work, StepWork::Backfill { table: place } if place as i32 == table.place);
+    if let Some(backfill) = steps.iter().find(fills)
+        && let Some(failed) = fill_left_over(migrator, client, plan, backfill, table)?
+    {
+        return Ok(Compared { closed: Some(failed), ..found });
+    }
+    compare(migrator, client, plan, step, table)
+}
+
 fn compare(
     migrator: &Migrator,
     client: &mut Client,
     plan: &PlanRow,
     step: &JournalStep,
     table: &TableRow,
-) -> Result<Option<Closed>, Error> {
+) -> Result<Compared, Error> {
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
     let comparison = Comparison { plan, step, table, kept: AtomicU64::new(0) };
-    if let Some(closed) = walk.walk(client, table, &comparison)? {
-        return Ok(Some(closed));
-    }
-    let count: i64 = client
-        .query_one(
-            "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
+    let closed = walk.walk(client, table, &comparison)?;
+    let row = client
+        .ask_one(
+            "SELECT coalesce(sum(rows_done), 0)::bigint, coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor \
+             WHERE plan = $1 AND step = $2",
             &[&plan.id, &step.number],
         )
-        .doing("counting mismatches")?
-        .get(0);
-    let rows = kept(client, plan, step)?.1;
-    if count == 0 {
-        return Ok(None);
+        .doing("counting mismatches")?;
+    let (rows, count): (i64, i64) = (row.get(0), row.get(1));
+    let rows = u64::try_from(rows).unwrap_or(0);
+    if closed.is_some() || count == 0 {
+        return Ok(Compared { rows, closed });
     }
+    let shown = kept(client, plan, step)?.1;
     // The next comparison reads everything again.
     restart(client, plan, step)?;
-    Ok(Some(Closed::Mismatches { count: u64::try_from(count).unwrap_or(0), rows }))
+    Ok(Compared { rows, closed: Some(Closed::Mismatches { count: u64::try_from(count).unwrap_or(0), rows: shown }) })
 }
 
 /// The comparison of a table.
