@@ -4,6 +4,7 @@ use postgres::{Client, GenericClient};
 
 use super::MARK;
 use super::place::Place;
+use crate::ask::Ask;
 use crate::catalog::{self, Heap};
 use crate::database::Doing;
 use crate::error::Error;
@@ -41,7 +42,7 @@ pub(super) fn cursors(
 ) -> Result<Vec<Cursor>, Error> {
     let mut transaction = client.transaction().doing("preparing a job")?;
     transaction
-        .execute(
+        .tell(
             "DELETE FROM migrate.cursor WHERE plan = $1 AND step = $2 \
              AND filenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(relation)",
             &[&plan.id, &step.number],
@@ -50,7 +51,7 @@ pub(super) fn cursors(
     let mut cursors = Vec::new();
     for heap in catalog::heaps(&mut transaction, &table.sql())? {
         let row = transaction
-            .query_one(
+            .ask_one(
                 "INSERT INTO migrate.cursor AS c (plan, step, relation, shown, filenode, blocks) \
                  VALUES ($1, $2, $3, $4, $5, $6) \
                  ON CONFLICT (plan, step, relation) DO UPDATE SET shown = excluded.shown \

@@ -12,12 +12,13 @@ use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
 use super::work::{Batch, Work};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
 
 /// How many disagreeing rows are kept with their keys; all are counted.
 const KEPT: u64 = 1000;
@@ -46,10 +47,7 @@ pub(crate) fn verify(
     if let Some(closed) = closed {
         return Ok(vec![closed]);
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &[]))?;
-    transaction.commit().doing("writing the journal")?;
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &[]))?;
     Ok(Vec::new())
 }
 
@@ -64,16 +62,16 @@ fn compare(
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
     walk.walk(client, &cursors, &mut Comparing { plan, step, table, kept: 0 })?;
     let count: i64 = client
-        .query_one(
+        .ask_one(
             "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
             &[&plan.id, &step.number],
         )
         .doing("counting mismatches")?
         .get(0);
-    let rows = kept(client, plan, step)?.1;
     if count == 0 {
         return Ok(None);
     }
+    let rows = kept(client, plan, step)?.1;
     // The next comparison reads everything again.
     restart(client, plan, step)?;
     Ok(Some(Closed::Mismatches { count: u64::try_from(count).unwrap_or(0), rows }))
