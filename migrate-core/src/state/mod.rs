@@ -3,6 +3,8 @@
 mod history;
 mod journal;
 mod plans;
+mod standing;
+mod under_way;
 mod work;
 
 use postgres::error::SqlState;
@@ -11,9 +13,9 @@ use postgres::{Client, GenericClient};
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
 pub(crate) use journal::{JournalStep, StepState, finish, mark, reached, steps};
-pub(crate) use plans::{
-    PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side, tables,
-};
+pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side};
+pub(crate) use standing::{Standing, stand, switch};
+pub(crate) use under_way::UnderWay;
 pub(crate) use work::side_of;
 
 use crate::ask::Ask;
@@ -61,7 +63,12 @@ pub(crate) fn exists(client: &mut impl GenericClient) -> Result<bool, Error> {
 
 /// Refuses a state that this library cannot work with.
 pub(crate) fn require_compatible(found: i32, compatible: i32) -> Result<(), Error> {
-    if compatible > VERSION { Err(Error::NewerState { found, known: VERSION }) } else { Ok(()) }
+    if is_compatible(compatible) { Ok(()) } else { Err(Error::NewerState { found, known: VERSION }) }
+}
+
+/// Whether this library can work with a state that says so of the oldest one that can.
+pub(crate) fn is_compatible(oldest: i32) -> bool {
+    oldest <= VERSION
 }
 
 /// Whether a query of the state's functions was refused because there is no state.
