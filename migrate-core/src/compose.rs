@@ -54,8 +54,9 @@ pub(crate) fn triggers(
     let function = sync_function(&table.schema, &table.name);
     // After a rename the conditions of the triggers follow by themselves, but a function of other plans
     // on the table may name the column too: it is all made anew.
-    let members = catalog::trigger_members(client, &table.sql())?;
-    let strays = catalog::strays(client, &table.sql(), &function)?;
+    let members = catalog::members(client, &table.sql())?;
+    let strays = catalog::strays(client, &members, &function)?;
+    let members = catalog::trigger_members(&members, table.relation);
     let mut statements = sync::drop_triggers(&strays);
     statements.extend(match parts.is_empty() {
         true => sync::remove(&function, &members),

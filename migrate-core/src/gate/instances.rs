@@ -105,9 +105,12 @@ pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Opt
         return Ok(Some(Closed::Instances { instances }));
     }
     transaction
-        .tell("UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1", &[&plan.id])
+        .tell(
+            "WITH closed AS (UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1 RETURNING name) \
+             INSERT INTO migrate.history (plan, event) SELECT name, 'closed to builds before contract' FROM closed",
+            &[&plan.id],
+        )
         .doing("closing a plan to older builds")?;
-    state::record(&mut transaction, &Entry::of(&plan.name, "closed to builds before contract"))?;
     transaction.commit().doing("closing a plan to older builds")?;
     Ok(None)
 }

@@ -11,12 +11,13 @@ use super::passes::Passes;
 use super::place::{Portion, Ring};
 use super::walk::Walk;
 use super::work::{Batch, Job, Updates, Work};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
 
 /// Fills a table; what is returned keeps it from being complete.
 pub(crate) fn backfill(
@@ -30,7 +31,7 @@ pub(crate) fn backfill(
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
     // Rows that failed before are looked at again: somebody may have mended them.
     client
-        .execute("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
+        .tell("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
         .doing("looking at failed rows again")?;
     let walk = fill.walk();
     if let Some(closed) = walk.walk(client, table, &fill)? {
@@ -39,11 +40,8 @@ pub(crate) fn backfill(
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
     let statements = [fill.statement(&table.sql(), "…")];
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &statements))?;
-    transaction.commit().doing("writing the journal")?;
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &statements))?;
     Ok(Vec::new())
 }
 
@@ -63,10 +61,9 @@ pub(super) fn fill_left_over(
 /// may arrange that, the user's own triggers.
 fn setup(client: &mut Client) -> Result<String, Error> {
     let silence = "SET LOCAL session_replication_role = replica";
-    let mut attempt = client.transaction().doing("asking for rights")?;
-    let may = attempt.batch_execute(silence).is_ok();
-    attempt.rollback().doing("asking for rights")?;
+    let may = client.batch_execute(&format!("BEGIN; {silence}; ROLLBACK")).is_ok();
     if !may {
+        client.batch_execute("ROLLBACK").doing("asking for rights")?;
         tracing::warn!("the role may not set session_replication_role: the table's own triggers fire for the backfill");
     }
     Ok(format!("SET LOCAL {BACKFILL_SETTING} = 'on'; {}", if may { silence } else { "" }))

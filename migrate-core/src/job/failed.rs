@@ -41,20 +41,17 @@ pub(super) fn kept(
     plan: &PlanRow,
     step: &JournalStep,
 ) -> Result<(u64, Vec<FailedRow>), Error> {
-    let count: i64 = client
-        .ask_one("SELECT count(*) FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
-        .doing("counting failed rows")?
-        .get(0);
     let rows = client
         .ask(
-            "SELECT shown, key::text, sqlstate, message FROM migrate.failed_row \
+            "SELECT shown, key::text, sqlstate, message, count(*) OVER () FROM migrate.failed_row \
              WHERE plan = $1 AND step = $2 ORDER BY id LIMIT 100",
             &[&plan.id, &step.number],
         )
         .doing("reading failed rows")?;
+    let count = rows.first().map_or(0, |row| row.get::<_, i64>(4).unsigned_abs());
     let rows = rows
         .into_iter()
         .map(|row| FailedRow { table: row.get(0), key: row.get(1), sqlstate: row.get(2), message: row.get(3) })
         .collect();
-    Ok((u64::try_from(count).unwrap_or(0), rows))
+    Ok((count, rows))
 }

@@ -10,6 +10,7 @@ use super::cursor::Cursor;
 use super::failed::kept;
 use super::place::Window;
 use super::walk::Walk;
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -27,7 +28,7 @@ impl Fill<'_> {
         let begun = Instant::now();
         loop {
             client
-                .execute(
+                .tell(
                     "DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2",
                     &[&self.plan.id, &self.step.number],
                 )
@@ -84,7 +85,7 @@ impl Fill<'_> {
             window.condition(),
             self.table.unfilled
         );
-        let rows = client.query(&sql, &[]).running("looking for rows that are not filled", &sql)?;
+        let rows = client.ask(&sql, &[]).running("looking for rows that are not filled", &sql)?;
         Ok(rows.into_iter().map(|row| row.get(0)).collect())
     }
 }

@@ -14,6 +14,7 @@ mod signals;
 mod stops;
 mod zones;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,6 +54,8 @@ pub(super) struct Throttle<'a> {
 /// Whether a batch may begin.
 pub(super) enum Admission {
     Go,
+    /// Nobody begins another one.
+    Over,
     /// The run is to go on with something else.
     Closed(Closed),
 }
@@ -94,7 +97,12 @@ impl<'a> Throttle<'a> {
 
     /// Waits until the next batch of a worker may begin. The first worker is the one with the lead, and brings its
     /// connection.
-    pub(super) fn admit(&self, number: usize, mut lead: Option<&mut Client>) -> Result<Admission, Error> {
+    pub(super) fn admit(
+        &self,
+        number: usize,
+        mut lead: Option<&mut Client>,
+        is_over: &AtomicBool,
+    ) -> Result<Admission, Error> {
         let begun = Instant::now();
         let mut held: Option<String> = None;
         loop {
@@ -105,6 +113,9 @@ impl<'a> Throttle<'a> {
                 }
                 None => self.migrator.require_running()?,
             }
+            if is_over.load(Ordering::Acquire) {
+                return Ok(Admission::Over);
+            }
             let board = self.board();
             if let Some(pause) = &board.verdict.pause {
                 return Ok(Admission::Closed(Closed::Paused { pause: pause.clone() }));
@@ -114,10 +125,17 @@ impl<'a> Throttle<'a> {
                 if begun.elapsed() >= self.migrator.limits().hold_deadline {
                     return Ok(Admission::Closed(Closed::JobHeld { reason }));
                 }
-                if held.is_none() && number == 0 {
+                let cause = cause(&reason);
+                if number == 0 && held.as_deref() != Some(&*cause) {
                     self.tell_held(&reason);
                 }
-                held = Some(reason);
+                held = Some(cause);
+                self.wait(POLL);
+                continue;
+            }
+            if self.is_watched && !board.has_looked() {
+                // What is not known yet may be a reason.
+                drop(board);
                 self.wait(POLL);
                 continue;
             }
@@ -236,6 +254,11 @@ impl<'a> Throttle<'a> {
     pub(super) fn end(&self, client: &mut Client) -> Result<(), Error> {
         if self.board().has_looked() { look::forget(client, self.plan, self.step) } else { Ok(()) }
     }
+}
+
+/// A reason without the numbers in it, which change all the time.
+fn cause(reason: &str) -> String {
+    reason.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 fn opened(open: &dyn Fn() -> Result<Client, Error>) -> Result<Client, Error> {
