@@ -9,8 +9,8 @@ use crate::acknowledge::Acknowledgements;
 use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
+use crate::migrator::Migrator;
 use crate::session;
-use crate::settings::Settings;
 use crate::state::{PlanRow, TableRow};
 
 /// The state's own words. What it says there is none of need not be looked for.
@@ -24,8 +24,8 @@ pub(super) struct Ledger {
     pub(super) has_instances: bool,
     /// Whether there are functions with a text.
     pub(super) has_functions: bool,
-    /// Whether any other session is in this database.
-    pub(super) has_sessions: bool,
+    /// Whether any session is in this database that is not known to be an instance's.
+    pub(super) has_strangers: bool,
     /// Whether strangers were ever seen at the plan's tables.
     pub(super) has_sightings: bool,
     /// Whether `pg_stat_statements` is an extension of this database.
@@ -39,7 +39,7 @@ impl Ledger {
     /// still the one that was set up.
     pub(super) fn of(
         client: &mut Client,
-        settings: &Settings,
+        migrator: &Migrator,
         plan: &PlanRow,
         table: &TableRow,
         since: &str,
@@ -55,7 +55,10 @@ impl Ledger {
                     EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL) a \
                             WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL \
                               AND a.datid = (SELECT d.oid FROM pg_catalog.pg_database d \
-                                             WHERE d.datname = current_database())), \
+                                             WHERE d.datname = current_database()) \
+                              AND coalesce(a.application_name, '') <> ALL ($5) \
+                              AND NOT EXISTS (SELECT FROM migrate.instance i WHERE i.state = 'live' \
+                                              AND coalesce(a.application_name, '') = ANY (i.session_names || i.tag))), \
                     EXISTS (SELECT FROM migrate.sighting s WHERE s.plan = $1), \
                     EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_stat_statements'), \
                     EXISTS (SELECT FROM migrate.statement_seen s WHERE s.plan = $1), \
@@ -64,9 +67,9 @@ impl Ledger {
             functions::are_there_any(),
             session::kept()
         );
-        let soak = settings.soak.as_secs_f64();
+        let (soak, ours) = (migrator.limits().soak.as_secs_f64(), &migrator.identity().session_names);
         let row = client
-            .ask_one(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns])
+            .ask_one(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns, ours])
             .doing("reading what the state says of a gate")?;
         session::require_kept_as(&row, 9)?;
         let left: Option<f64> = row.get(0);
@@ -76,7 +79,7 @@ impl Ledger {
             acknowledged: Acknowledgements::from_words(row.get(2)),
             has_instances: row.get(3),
             has_functions: row.get(4),
-            has_sessions: row.get(5),
+            has_strangers: row.get(5),
             has_sightings: row.get(6),
             has_statistics: row.get(7),
             has_statements: row.get(8),

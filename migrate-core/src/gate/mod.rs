@@ -79,7 +79,7 @@ pub(crate) fn before(
         SyncChange::Retire => ("switched_at", "retiring the old columns"),
         _ => ("retired_at", "dropping the old columns"),
     };
-    let ledger = Ledger::of(client, migrator.limits(), &plan.row, seen.table, since)?;
+    let ledger = Ledger::of(client, migrator, &plan.row, seen.table, since)?;
     closed.extend(ledger.soak_left.map(|left| Closed::Soak { before, left }));
     let objects = dependents(client, seen)?;
     if !objects.is_empty() {

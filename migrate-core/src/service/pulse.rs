@@ -26,7 +26,7 @@ const SLICE: Duration = Duration::from_millis(200);
 
 /// Between two looks at least, where word comes more often: a step takes milliseconds in a small database, and a look at all
 /// plans does too. The first word after a while is answered at once.
-const GATHER: Duration = Duration::from_millis(25);
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Between two looks for a state that somebody is creating.
 const CREATION: Duration = Duration::from_millis(25);
