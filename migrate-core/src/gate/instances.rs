@@ -28,30 +28,36 @@ const EVIDENCE: &str = "SELECT i.*, \
 /// Takes off the list whose end all evidence shows: the lease has run out and the grace after it, its lock is free, and no
 /// session carries its name. Each of the three alone may be wrong: a paused process renews nothing and lives, a
 /// promoted standby knows no locks, and a pool may be empty for a while.
-const BURY: &str = ", gone AS ( \
-     UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM evidence e \
-     WHERE i.id = e.id AND i.state = 'live' AND i.beat_at = e.beat_at \
-       AND e.is_overdue AND NOT e.has_lock AND e.sessions = 0 RETURNING i.id)";
+pub(super) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
+    let sql = format!(
+        "WITH evidence AS ({EVIDENCE}) \
+         UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM evidence e \
+         WHERE i.id = e.id AND i.state = 'live' AND i.beat_at = e.beat_at \
+           AND e.is_overdue AND NOT e.has_lock AND e.sessions = 0"
+    );
+    client.tell(&sql, &[&NAMESPACE]).doing("looking for instances that are gone")?;
+    Ok(())
+}
 
 /// The instances on the list, in the order they came.
 pub(crate) fn all(client: &mut impl GenericClient) -> Result<Vec<InstanceReport>, Error> {
-    listed(client, "", "", "true")
+    listed(client, "", "true")
 }
 
-/// In SQL: the instance does not declare the plan to be at `contract`, and no operator knows its application to have nothing
-/// to do with it.
-const IN_THE_WAY: &str = "k.stage IS DISTINCT FROM 'contract' AND NOT EXISTS (SELECT FROM migrate.acknowledgement a \
-     WHERE a.plan = $2 AND a.evidence = 'application:' || e.application)";
+/// Those that do not declare a plan to be at `contract`, but for applications that an operator knows to have nothing to do
+/// with it.
+fn in_the_way(client: &mut impl GenericClient, plan: &str) -> Result<Vec<InstanceReport>, Error> {
+    listed(
+        client,
+        plan,
+        "k.stage IS DISTINCT FROM 'contract' AND NOT EXISTS (SELECT FROM migrate.acknowledgement a \
+             WHERE a.plan = $2 AND a.evidence = 'application:' || e.application)",
+    )
+}
 
-/// The instances on the list that fulfil a condition; `change` is of the list, by a common table expression.
-fn listed(
-    client: &mut impl GenericClient,
-    plan: &str,
-    change: &str,
-    condition: &str,
-) -> Result<Vec<InstanceReport>, Error> {
+fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Result<Vec<InstanceReport>, Error> {
     let sql = format!(
-        "WITH evidence AS ({EVIDENCE}){change} \
+        "WITH evidence AS ({EVIDENCE}) \
          SELECT e.id, e.application, e.version, e.host, e.process, e.role, e.tag, e.silent, e.is_suspect, e.has_lock, \
                 e.sessions, k.stage, \
                 to_char(e.started_at AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), e.plans, e.stages \
@@ -82,11 +88,9 @@ fn listed(
         .collect())
 }
 
-/// The gate: closed while an instance is on the list that does not declare `contract`. Who is found to be gone is taken off
-/// it.
+/// The gate: closed while an instance is on the list that does not declare `contract`.
 pub(super) fn gate(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Option<Closed>, Error> {
-    let condition = format!("{IN_THE_WAY} AND NOT EXISTS (SELECT FROM gone g WHERE g.id = e.id)");
-    let instances = listed(client, &plan.name, BURY, &condition)?;
+    let instances = in_the_way(client, &plan.name)?;
     Ok((!instances.is_empty()).then_some(Closed::Instances { instances }))
 }
 
@@ -95,7 +99,7 @@ pub(super) fn gate(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Op
 pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Option<Closed>, Error> {
     let mut transaction = client.transaction().doing("closing a plan to older builds")?;
     transaction.tell("UPDATE migrate.epoch SET number = number + 1", &[]).doing("closing a plan to older builds")?;
-    let instances = listed(&mut transaction, &plan.name, "", IN_THE_WAY)?;
+    let instances = in_the_way(&mut transaction, &plan.name)?;
     if !instances.is_empty() {
         return Ok(Some(Closed::Instances { instances }));
     }

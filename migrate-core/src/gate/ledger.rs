@@ -22,9 +22,12 @@ pub(super) struct Ledger {
     pub(super) acknowledged: Acknowledgements,
     /// Whether any instance is on the list.
     pub(super) has_instances: bool,
+    /// Whether one of them is silent for so long that it may be gone.
+    pub(super) has_overdue: bool,
     /// Whether there are functions with a text.
     pub(super) has_functions: bool,
-    /// Whether any session is in this database that is not known to be an instance's.
+    /// Whether any session is in this database that is not known to be an instance's, or will not be when those are taken
+    /// off the list that are gone.
     pub(super) has_strangers: bool,
     /// Whether strangers were ever seen at the plan's tables.
     pub(super) has_sightings: bool,
@@ -51,6 +54,8 @@ impl Ledger {
                            WHERE o.id <> $1 AND o.status = 'running' AND t.relation = $3 AND t.new_columns && $4), \
                     ARRAY (SELECT a.evidence FROM migrate.acknowledgement a WHERE a.plan = p.name), \
                     EXISTS (SELECT FROM migrate.instance i WHERE i.state = 'live'), \
+                    EXISTS (SELECT FROM migrate.instance i \
+                            WHERE i.state = 'live' AND i.beat_at + i.lease + i.grace < clock_timestamp()), \
                     {}, \
                     EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL) a \
                             WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL \
@@ -71,18 +76,19 @@ impl Ledger {
         let row = client
             .ask_one(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns, ours])
             .doing("reading what the state says of a gate")?;
-        session::require_kept_as(&row, 9)?;
-        let left: Option<f64> = row.get(0);
+        session::require_kept_as(&row, 10)?;
+        let (left, has_overdue): (Option<f64>, bool) = (row.get(0), row.get(4));
         Ok(Ledger {
             soak_left: left.filter(|left| *left > 0.0).map(Duration::from_secs_f64),
             unfinished: row.get(1),
             acknowledged: Acknowledgements::from_words(row.get(2)),
             has_instances: row.get(3),
-            has_functions: row.get(4),
-            has_strangers: row.get(5),
-            has_sightings: row.get(6),
-            has_statistics: row.get(7),
-            has_statements: row.get(8),
+            has_overdue,
+            has_functions: row.get(5),
+            has_strangers: has_overdue || row.get(6),
+            has_sightings: row.get(7),
+            has_statistics: row.get(8),
+            has_statements: row.get(9),
         })
     }
 }

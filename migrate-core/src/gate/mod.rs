@@ -87,6 +87,9 @@ pub(crate) fn before(
     }
     closed.extend(ledger.unfinished.iter().map(|plan| Closed::Unfinished { plan: plan.clone() }));
     // Before the sessions: those of an instance that is found to be gone belong to nobody.
+    if ledger.has_overdue {
+        instances::bury(client)?;
+    }
     if ledger.has_instances {
         closed.extend(instances::gate(client, &plan.row)?);
     }
