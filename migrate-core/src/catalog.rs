@@ -29,31 +29,29 @@ pub(crate) struct Member {
     pub(crate) relation: u32,
     /// Its name alone.
     pub(crate) name: String,
-    /// Quoted and qualified.
+    /// Quoted, and qualified since no table of users is in the session's `search_path`.
     pub(crate) sql: String,
     is_partition: bool,
 }
 
-/// Answers `columns` of a table and of all its partitions and children, by OID: `c` is the row of `pg_class`, and `n` its
-/// schema. Few tables have any, and the recursive query costs several times the plain one: that goes first, and tells.
+/// Answers `columns` of a table and of all its partitions and children, by OID: `c` is the row of `pg_class`. Few tables have
+/// any, and the recursive query costs several times the plain one: that goes first, and tells.
 fn of_members(client: &mut impl GenericClient, table: &str, columns: &str) -> Result<Vec<Row>, Error> {
     let doing = "listing a table's partitions";
     let columns = format!("SELECT c.relhassubclass, {columns}");
-    let schema = "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace";
-    let alone = format!("{columns} FROM pg_catalog.pg_class c {schema} WHERE c.oid = pg_catalog.to_regclass($1)");
+    let alone = format!("{columns} FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)");
     let rows = client.ask(&alone, &[&table]).doing(doing)?;
     if !rows.iter().any(|row| row.get(0)) {
         return Ok(rows);
     }
-    let all = format!(
-        "{MEMBERS} {columns} FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid {schema} ORDER BY c.oid"
-    );
+    let all = format!("{MEMBERS} {columns} FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid ORDER BY c.oid");
     Ok(client.ask(&all, &[&table]).doing(doing)?)
 }
 
 /// The heaps of a table, by OID.
 pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<Heap>, Error> {
-    let columns = "c.relkind = 'r', c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, \
+    let columns = "c.relkind = 'r', c.oid, c.oid::pg_catalog.regclass::text, \
+                   (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace) || '.' || c.relname, \
                    pg_catalog.pg_relation_filenode(c.oid), \
                    pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint";
     let rows = of_members(client, table, columns)?;
@@ -72,7 +70,7 @@ pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<
 
 /// A table with all its partitions and children, by OID.
 pub(crate) fn members(client: &mut impl GenericClient, table: &str) -> Result<Vec<Member>, Error> {
-    let columns = "c.oid, c.relname::text, pg_catalog.format('%I.%I', n.nspname, c.relname), c.relispartition";
+    let columns = "c.oid, c.relname::text, c.oid::pg_catalog.regclass::text, c.relispartition";
     let rows = of_members(client, table, columns)?;
     Ok(rows
         .into_iter()
@@ -119,9 +117,7 @@ pub(crate) fn strays(
 ) -> Result<Vec<String>, Error> {
     let rows = client
         .ask(
-            "SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) \
-             FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid \
-             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
+            "SELECT DISTINCT t.tgrelid::pg_catalog.regclass::text FROM pg_catalog.pg_trigger t \
              WHERE t.tgfoid = pg_catalog.to_regprocedure($2) AND t.tgparentid = 0 AND t.tgrelid <> ALL ($1) \
              ORDER BY 1",
             &[&relations(members), &format!("{}()", own(function))],

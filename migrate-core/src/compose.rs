@@ -87,11 +87,11 @@ fn parts(
         .ask(
             "SELECT p.block, p.descent, p.update_condition, p.reads, p.writes \
              FROM migrate.plan_table t \
-             JOIN migrate.plan o ON o.id = t.plan \
              JOIN migrate.part p ON p.plan = t.plan AND p.place = t.place \
              WHERE t.relation = $1 \
                AND p.shape = CASE WHEN t.plan = $2 THEN $3 ELSE t.shape END \
-               AND p.side = CASE WHEN t.plan = $2 THEN $4 ELSE o.side END \
+               AND p.side = CASE WHEN t.plan = $2 THEN $4 \
+                                 ELSE (SELECT o.side FROM migrate.plan o WHERE o.id = t.plan) END \
              ORDER BY t.plan, p.place, p.number",
             &[&table.relation, &plan.id, &becomes.shape.as_str(), &becomes.side.as_str()],
         )

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::gate::Look;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
-use crate::state::{self, Entry, JournalStep, PlanRow, Status, StepState, UnderWay};
+use crate::state::{self, JournalStep, PlanRow, Status, StepState, UnderWay};
 use crate::{bounds, gate, hold, leader, limit, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
@@ -124,13 +124,6 @@ enum Start {
     Closed(Vec<Closed>),
 }
 
-impl Start {
-    /// It is gone again.
-    fn none() -> Start {
-        Start::Closed(Vec::new())
-    }
-}
-
 /// One plan on its way.
 struct Drive<'a> {
     migrator: &'a Migrator,
@@ -214,10 +207,6 @@ impl Drive<'_> {
         if !closed.is_empty() && plan.row.is_closed {
             gate::instances::reopen(client, &plan.row)?;
         }
-        if gate::looks(next) {
-            // That may have taken a while.
-            session::require_kept(client)?;
-        }
         Ok(closed)
     }
 
@@ -256,10 +245,9 @@ impl Drive<'_> {
             state::forget(client, row.id)?;
         }
         let mut transaction = client.transaction().doing("journaling a plan")?;
-        state::insert(&mut transaction, self.plan, &relations)?;
-        state::record(&mut transaction, &Entry::of(&self.plan.name, "started"))?;
+        let row = state::insert(&mut transaction, self.plan, &relations, "started")?;
         transaction.commit().doing("journaling a plan")?;
-        Ok(state::by_name(client, &self.plan.name)?.map_or_else(Start::none, Start::Open))
+        Ok(Start::Open(row))
     }
 
     fn end_hold(&self, client: &mut Client, row: &mut PlanRow, phase: Phase) -> Result<(), Error> {

@@ -17,9 +17,6 @@ const FIRST_OF_USERS: u32 = 16_384;
 /// The functions that name an old column of a plan together with its table, or are called by a trigger of the table.
 pub(super) fn naming(client: &mut impl GenericClient, look: &Look<'_>) -> Result<Vec<Evidence>, Error> {
     let mut found: Vec<Evidence> = Vec::new();
-    if !are_there_any(client)? {
-        return Ok(found);
-    }
     for Seen { table, members } in look.standing() {
         let table_words = Words::of(members.iter().map(|member| &*member.name));
         // A retired column's name begins with what is no part of a word, so that this finds it too.
@@ -65,14 +62,13 @@ pub(super) fn naming(client: &mut impl GenericClient, look: &Look<'_>) -> Result
     Ok(found)
 }
 
-/// Whether there are functions with a text at all: many databases have none, and to plan the query that reads them takes
-/// longer than to ask this.
-fn are_there_any(client: &mut impl GenericClient) -> Result<bool, Error> {
-    let sql = format!(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc f \
-                        WHERE f.oid >= {FIRST_OF_USERS} AND f.pronamespace <> 'migrate'::pg_catalog.regnamespace \
-                          AND f.prolang <> ALL (ARRAY (SELECT l.oid FROM pg_catalog.pg_language l \
-                                                       WHERE l.lanname IN ('internal', 'c'))))"
-    );
-    Ok(client.ask_one(&sql, &[]).doing("looking for functions")?.get(0))
+/// SQL for whether there are functions with a text at all: many databases have none, and to plan the query that reads them
+/// takes longer than to ask this.
+pub(super) fn are_there_any() -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_proc f \
+                 WHERE f.oid >= {FIRST_OF_USERS} AND f.pronamespace <> 'migrate'::pg_catalog.regnamespace \
+                   AND f.prolang <> ALL (ARRAY (SELECT l.oid FROM pg_catalog.pg_language l \
+                                                WHERE l.lanname IN ('internal', 'c'))))"
+    )
 }

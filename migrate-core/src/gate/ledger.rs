@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use postgres::Client;
 
+use super::functions;
 use crate::acknowledge::Acknowledgements;
 use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
-use crate::settings::Settings;
+use crate::migrator::Migrator;
+use crate::session;
 use crate::state::{PlanRow, TableRow};
 
 /// The state's own words. What it says there is none of need not be looked for.
@@ -20,8 +22,13 @@ pub(super) struct Ledger {
     pub(super) acknowledged: Acknowledgements,
     /// Whether any instance is on the list.
     pub(super) has_instances: bool,
-    /// Whether any other session is in this database.
-    pub(super) has_sessions: bool,
+    /// Whether one of them is silent for so long that it may be gone.
+    pub(super) has_overdue: bool,
+    /// Whether there are functions with a text.
+    pub(super) has_functions: bool,
+    /// Whether any session is in this database that is not known to be an instance's, or will not be when those are taken
+    /// off the list that are gone.
+    pub(super) has_strangers: bool,
     /// Whether strangers were ever seen at the plan's tables.
     pub(super) has_sightings: bool,
     /// Whether `pg_stat_statements` is an extension of this database.
@@ -31,10 +38,11 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Of the step that changes `table`; its soak began at the time in column `since`.
+    /// Of the step that changes `table`; its soak began at the time in column `since`. Looks by the way that the session is
+    /// still the one that was set up.
     pub(super) fn of(
         client: &mut Client,
-        settings: &Settings,
+        migrator: &Migrator,
         plan: &PlanRow,
         table: &TableRow,
         since: &str,
@@ -46,29 +54,41 @@ impl Ledger {
                            WHERE o.id <> $1 AND o.status = 'running' AND t.relation = $3 AND t.new_columns && $4), \
                     ARRAY (SELECT a.evidence FROM migrate.acknowledgement a WHERE a.plan = p.name), \
                     EXISTS (SELECT FROM migrate.instance i WHERE i.state = 'live'), \
+                    EXISTS (SELECT FROM migrate.instance i \
+                            WHERE i.state = 'live' AND i.beat_at + i.lease + i.grace < clock_timestamp()), \
+                    {}, \
                     EXISTS (SELECT FROM pg_catalog.pg_stat_get_activity(NULL) a \
                             WHERE a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL \
                               AND a.datid = (SELECT d.oid FROM pg_catalog.pg_database d \
-                                             WHERE d.datname = current_database())), \
+                                             WHERE d.datname = current_database()) \
+                              AND coalesce(a.application_name, '') <> ALL ($5) \
+                              AND NOT EXISTS (SELECT FROM migrate.instance i WHERE i.state = 'live' \
+                                              AND coalesce(a.application_name, '') = ANY (i.session_names || i.tag))), \
                     EXISTS (SELECT FROM migrate.sighting s WHERE s.plan = $1), \
                     EXISTS (SELECT FROM pg_catalog.pg_extension e WHERE e.extname = 'pg_stat_statements'), \
-                    EXISTS (SELECT FROM migrate.statement_seen s WHERE s.plan = $1) \
-             FROM migrate.plan p WHERE p.id = $1"
+                    EXISTS (SELECT FROM migrate.statement_seen s WHERE s.plan = $1), \
+                    {} \
+             FROM migrate.plan p WHERE p.id = $1",
+            functions::are_there_any(),
+            session::kept()
         );
-        let soak = settings.soak.as_secs_f64();
+        let (soak, ours) = (migrator.limits().soak.as_secs_f64(), &migrator.identity().session_names);
         let row = client
-            .ask_one(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns])
+            .ask_one(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns, ours])
             .doing("reading what the state says of a gate")?;
-        let left: Option<f64> = row.get(0);
+        session::require_kept_as(&row, 10)?;
+        let (left, has_overdue): (Option<f64>, bool) = (row.get(0), row.get(4));
         Ok(Ledger {
             soak_left: left.filter(|left| *left > 0.0).map(Duration::from_secs_f64),
             unfinished: row.get(1),
             acknowledged: Acknowledgements::from_words(row.get(2)),
             has_instances: row.get(3),
-            has_sessions: row.get(4),
-            has_sightings: row.get(5),
-            has_statistics: row.get(6),
-            has_statements: row.get(7),
+            has_overdue,
+            has_functions: row.get(5),
+            has_strangers: has_overdue || row.get(6),
+            has_sightings: row.get(7),
+            has_statistics: row.get(8),
+            has_statements: row.get(9),
         })
     }
 }

@@ -53,14 +53,12 @@ impl<'a> Look<'a> {
         for seen in self.standing() {
             objects.extend(dependents(client, seen)?);
         }
-        objects.extend(functions::naming(client, self)?.into_iter().map(|evidence| evidence.shown));
+        let sql = format!("SELECT {}", functions::are_there_any());
+        if client.ask_one(&sql, &[]).doing("looking for functions")?.get(0) {
+            objects.extend(functions::naming(client, self)?.into_iter().map(|evidence| evidence.shown));
+        }
         Ok(objects)
     }
-}
-
-/// Whether anything is looked at before a step.
-pub(crate) fn looks(step: &JournalStep) -> bool {
-    step.phase == Phase::Contract && matches!(step.work, Work::Transaction { .. })
 }
 
 /// What keeps `step` from beginning.
@@ -72,7 +70,7 @@ pub(crate) fn before(
 ) -> Result<Vec<Closed>, Error> {
     let mut closed = Vec::new();
     let Work::Transaction { table, sync, .. } = &step.work else { return Ok(closed) };
-    if !looks(step) {
+    if step.phase != Phase::Contract {
         return Ok(closed);
     }
     let look = Look::at(client, plan)?;
@@ -81,7 +79,7 @@ pub(crate) fn before(
         SyncChange::Retire => ("switched_at", "retiring the old columns"),
         _ => ("retired_at", "dropping the old columns"),
     };
-    let ledger = Ledger::of(client, migrator.limits(), &plan.row, seen.table, since)?;
+    let ledger = Ledger::of(client, migrator, &plan.row, seen.table, since)?;
     closed.extend(ledger.soak_left.map(|left| Closed::Soak { before, left }));
     let objects = dependents(client, seen)?;
     if !objects.is_empty() {
@@ -89,10 +87,13 @@ pub(crate) fn before(
     }
     closed.extend(ledger.unfinished.iter().map(|plan| Closed::Unfinished { plan: plan.clone() }));
     // Before the sessions: those of an instance that is found to be gone belong to nobody.
+    if ledger.has_overdue {
+        instances::bury(client)?;
+    }
     if ledger.has_instances {
         closed.extend(instances::gate(client, &plan.row)?);
     }
-    let mut functions = functions::naming(client, &look)?;
+    let mut functions = if ledger.has_functions { functions::naming(client, &look)? } else { Vec::new() };
     functions.retain(|evidence| !ledger.acknowledged.has(&evidence.key));
     if !functions.is_empty() {
         closed.push(Closed::Functions { functions });

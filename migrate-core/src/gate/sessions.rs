@@ -41,7 +41,7 @@ pub(super) fn gate(
     ledger: &Ledger,
 ) -> Result<Vec<Closed>, Error> {
     let known = &ledger.acknowledged;
-    let here = if ledger.has_sessions { strangers(client, migrator, look)? } else { Vec::new() };
+    let here = if ledger.has_strangers { strangers(client, migrator, look)? } else { Vec::new() };
     let mut sessions: Vec<Evidence> = here.iter().filter_map(Strangers::at_work).collect();
     let soak = migrator.limits().soak.as_secs_f64();
     // Who was seen for the first time just now is among them already.

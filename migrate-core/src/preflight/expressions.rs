@@ -56,7 +56,10 @@ fn all_are_accepted(client: &mut Client, table: &Table, relation: &Relation) -> 
         columns.push(generated(&format!("~up {place}"), &lens.new.ty, &lens.up));
         columns.push(generated(&format!("~down {place}"), &lens.old.ty, &lens.down));
     }
-    let sql = format!("BEGIN; CREATE TABLE {} ({}); ROLLBACK", probe_table(), columns.join(", "));
+    // A partitioned table is made without a file.
+    columns.push("\"~key\" integer".to_owned());
+    let columns = columns.join(", ");
+    let sql = format!("BEGIN; CREATE TABLE {} ({columns}) PARTITION BY LIST (\"~key\"); ROLLBACK", probe_table());
     let is_accepted = client.batch_execute(&sql).is_ok();
     if !is_accepted {
         client.batch_execute("ROLLBACK").doing("trying a conversion")?;

@@ -10,26 +10,29 @@ DECLARE
     done record;
     is_there boolean;
 BEGIN
-    -- Both sync triggers on every table, on for every session, and none of the user's after them.
-    WITH RECURSIVE member(plan, oid) AS (
-        SELECT p.id, to_regclass(format('%I.%I', t.schema_name, t.table_name))::oid
+    -- The new columns and both sync triggers on every table, on for every session, and none of the user's after them.
+    WITH RECURSIVE member(plan, oid, new_columns) AS (
+        SELECT p.id, to_regclass(format('%I.%I', t.schema_name, t.table_name))::oid, t.new_columns
         FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id
         WHERE p.status = 'running' AND t.shape <> 'absent'
-        UNION SELECT m.plan, i.inhrelid FROM pg_inherits i JOIN member m ON m.oid = i.inhparent)
+        UNION SELECT m.plan, i.inhrelid, m.new_columns FROM pg_inherits i JOIN member m ON m.oid = i.inhparent)
     SELECT coalesce(array_agg(DISTINCT m.plan), '{}') INTO unsound
     FROM member m
     WHERE m.oid IS NULL
+       OR (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = m.oid AND a.attname = ANY (m.new_columns)
+             AND NOT a.attisdropped) < cardinality(m.new_columns)
        OR (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m.oid AND t.tgenabled = 'A'
              AND t.tgname IN ('~migrate_sync_i', '~migrate_sync_u')) < 2
        OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.oid AND NOT t.tgisinternal
              AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE "C" > '~migrate_sync_i'
              AND t.tgname <> '~migrate_sync_u');
-    -- Later steps move what earlier ones made: a retired column, a check that became a flag.
+    -- Later steps move what earlier ones made: a retired column, a check that became a flag. What installs the sync was
+    -- looked for above.
     FOR done IN
         SELECT s.plan, s.probe
         FROM migrate.plan p JOIN migrate.step s ON s.plan = p.id
         WHERE p.status = 'running' AND p.id <> ALL (unsound) AND s.state = 'done' AND s.probe <> ''
-          AND NOT (s.work[1] = 'statement' OR s.work[1] = 'transaction' AND s.work[4] = 'tighten')
+          AND NOT (s.work[1] = 'statement' OR s.work[1] = 'transaction' AND s.work[4] IN ('install', 'tighten'))
           AND NOT EXISTS (SELECT FROM migrate.step later WHERE later.plan = s.plan AND later.number > s.number
                             AND later.state = 'done' AND later.phase = 'contract')
     LOOP
@@ -50,7 +53,8 @@ CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], so
 -- A precaution: without statistics a query of these few rows may look expensive enough to be compiled.
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
     WITH unsound AS MATERIALIZED (
-        SELECT migrate.unsound() AS plans WHERE look.soundly)
+        SELECT migrate.unsound() AS plans
+        WHERE look.soundly AND EXISTS (SELECT FROM migrate.plan p WHERE p.status = 'running'))
     , known AS (
         SELECT k.place, coalesce(k.name, p.name) AS name, k.declaration, k.goal, p AS row
         FROM ROWS FROM (unnest(look.names), unnest(look.declarations), unnest(look.goals))

@@ -189,16 +189,24 @@ pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<T
         .collect())
 }
 
-/// Journals a plan that starts: from here on only what is written here is executed. `relations` are the
-/// tables' OIDs.
-pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[u32]) -> Result<(), Error> {
-    let id: i64 = client
-        .ask_one(
-            "INSERT INTO migrate.plan (name, declaration, steps) VALUES ($1, $2, $3) RETURNING id",
-            &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32)],
-        )
-        .doing("journaling a plan")?
-        .get(0);
+/// Journals a plan that starts, and `event` in its history: from here on only what is written here is executed.
+/// `relations` are the tables' OIDs.
+pub(crate) fn insert(
+    client: &mut impl GenericClient,
+    plan: &Plan,
+    relations: &[u32],
+    event: &str,
+) -> Result<PlanRow, Error> {
+    let sql = format!(
+        "WITH journaled AS (INSERT INTO migrate.plan (name, declaration, steps) VALUES ($1, $2, $3) RETURNING *), \
+              told AS (INSERT INTO migrate.history (plan, event) SELECT name, $4 FROM journaled) \
+         SELECT {COLUMNS} FROM journaled"
+    );
+    let row = client
+        .ask_one(&sql, &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32), &event])
+        .doing("journaling a plan")?;
+    let row = plan_row(&row);
+    let id = row.id;
     for (place, (table, relation)) in plan.tables.iter().zip(relations).enumerate() {
         insert_table(client, id, place as i32, &plan.name, table, *relation)?;
     }
@@ -217,7 +225,7 @@ pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[
     });
     insert_rows(client, "migrate.step (plan, number, phase, name, summary, probe, work, undo)", rows)
         .doing("journaling the steps")?;
-    Ok(())
+    Ok(row)
 }
 
 fn insert_table(
