@@ -13,9 +13,9 @@ pub mod cli;
 #[cfg(feature = "testing")]
 pub use migrate_core::testing;
 pub use migrate_core::{
-    Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, HistoryEntry,
-    Instance, InstanceReport, IntoSource, Migrator, PlanReport, PlanStatus, Position, Problem, Report, Service,
-    ServiceStatus, Settings, Source, Starting,
+    Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, Failure, Failures,
+    HistoryEntry, Instance, InstanceReport, IntoSource, Migrator, PlanReport, PlanStatus, Position, Problem, Report,
+    Service, ServiceStatus, Settings, Source, Starting,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{bounds, gate, hold, leader, preflight, session, step};
+use crate::{bounds, gate, hold, job, leader, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -66,6 +66,7 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
             let (waits_for, looked_at) = state::last_look(client, row.id)?;
             found.waits_for = waits_for;
             found.looked_at = looked_at.map(Duration::from_secs_f64);
+            found.closed.extend(job::closed(client, migrator.limits(), row.id)?);
             found.acknowledged = Acknowledgements::of(client, &row.name)?.into_words();
         }
         report.plans.push(found);

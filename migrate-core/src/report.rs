@@ -199,7 +199,7 @@ impl fmt::Display for PlanReport {
             writeln!(f, "    done    {step} ({:.3} s)", took.as_secs_f64())?;
         }
         for closed in &self.closed {
-            writeln!(f, "    closed  {closed}")?;
+            writeln!(f, "    closed  {}", closed.in_full())?;
         }
         if let Some(at) = self.looked_at {
             let closed: Vec<String> = self.closed.iter().map(ToString::to_string).collect();

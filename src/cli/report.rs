@@ -59,7 +59,9 @@ fn position(position: Position) -> &'static str {
 /// A gate: its kind, its sentence, and the evidence.
 fn closed(closed: &Closed) -> Value {
     let (gate, evidence) = match closed {
-        Closed::FailedRows { count, rows } => ("failed_rows", json!({ "count": count, "rows": failed(rows) })),
+        Closed::FailedRows { count, more, rows } => {
+            ("failed_rows", json!({ "count": count, "more": more, "rows": failed(rows) }))
+        }
         Closed::Mismatches { count, rows } => ("mismatches", json!({ "count": count, "rows": failed(rows) })),
         Closed::OutOfBounds { column, bound, count, more, keys } => {
             ("out_of_bounds", json!({ "column": column, "bound": bound, "count": count, "more": more, "keys": keys }))
@@ -87,6 +89,11 @@ fn seen(evidence: &[Evidence]) -> Vec<Value> {
 }
 
 fn failed(rows: &[FailedRow]) -> Vec<Value> {
-    let one = |row: &FailedRow| json!({ "table": row.table, "key": row.key, "sqlstate": row.sqlstate, "message": row.message });
-    rows.iter().map(one).collect()
+    rows.iter().map(failed_row).collect()
+}
+
+/// A failed row for a script: its value is an object, a text for each column.
+pub(super) fn failed_row(row: &FailedRow) -> Value {
+    let value: Option<Value> = row.value.as_ref().and_then(|value| serde_json::from_str(value).ok());
+    json!({ "table": row.table, "key": row.key, "value": value, "sqlstate": row.sqlstate, "message": row.message })
 }

@@ -15,6 +15,7 @@ mod configs;
 mod crossings;
 mod database;
 mod exhaustive;
+mod failed_rows;
 mod gates;
 mod gates_functions;
 mod gates_sessions;

@@ -2,6 +2,7 @@
 //! cursor inside it ([`transaction`], [`cursor`], [`place`]), whose size follows their time ([`pace`]). What is done with a
 //! portion is a [`work::Work`]: filling, comparing.
 
+mod again;
 mod backfill;
 mod cursor;
 mod failed;
@@ -10,6 +11,7 @@ mod layout;
 mod pace;
 mod passes;
 mod place;
+mod row;
 mod sweep;
 mod transaction;
 mod verify;
@@ -17,6 +19,7 @@ mod walk;
 mod work;
 
 pub(crate) use backfill::backfill;
+pub(crate) use failed::{closed, failed_row};
 pub(crate) use verify::verify;
 
 /// Tells the statements of jobs from those of applications where a server counts statements: as a name of the query itself

@@ -7,7 +7,7 @@ use postgres::{Client, Transaction};
 
 use super::backfill::fill_left_over;
 use super::cursor::{Cursor, cursors, restart};
-use super::failed::{Found, keep, kept};
+use super::failed::{Found, Reason, keep, kept};
 use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
@@ -62,7 +62,7 @@ fn compare(
 ) -> Result<Option<Closed>, Error> {
     let cursors = cursors(client, plan, step, table)?;
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
-    walk.walk(client, &cursors, &mut Comparing { plan, step, table, kept: 0 })?;
+    walk.walk(client, &cursors, &mut Comparing { migrator, plan, step, table, kept: 0 })?;
     let count: i64 = client
         .query_one(
             "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
@@ -80,6 +80,7 @@ fn compare(
 }
 
 struct Comparing<'a> {
+    migrator: &'a Migrator,
     plan: &'a PlanRow,
     step: &'a JournalStep,
     table: &'a TableRow,
@@ -109,8 +110,8 @@ impl Comparing<'_> {
                     }
                     Err(error) if error.is_about_data() => {
                         savepoint.rollback().doing("rolling a savepoint back")?;
-                        let sqlstate = error.code().map_or("", |code| code.code()).to_owned();
-                        refused = Some((sqlstate, error.message()));
+                        let Reason { sqlstate, message } = Reason::of(&error, self.migrator.limits());
+                        refused = Some((sqlstate, message));
                     }
                     Err(error) => return Err(error.into()),
                 }

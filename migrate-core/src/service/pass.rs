@@ -55,11 +55,12 @@ fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> 
     })
 }
 
-/// How long there is nothing to do: rows that stand in the way are looked for with a walk over their table, other gates with
-/// a few queries.
+/// How long there is nothing to do: rows that do not convert are looked for by their keys, others that stand in the way with a
+/// walk over their table, and other gates with a few queries.
 fn rest(report: &Report, poll: Duration) -> Duration {
     let rests = report.plans.iter().flat_map(|plan| &plan.closed).map(|closed| match closed {
-        Closed::FailedRows { .. } | Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
+        Closed::FailedRows { .. } => poll * 10,
+        Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
         Closed::LockedRows { .. } => poll * 5,
         Closed::Soak { left, .. } => (*left).clamp(poll, poll * 10),
         _ => poll,
