@@ -10,6 +10,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(feature = "metrics")]
+pub use migrate_core::metrics;
 #[cfg(feature = "testing")]
 pub use migrate_core::testing;
 pub use migrate_core::{

@@ -164,6 +164,25 @@ impl Closed {
         InFull(self)
     }
 
+    /// The word for the gate, as `--json` and the metrics have it: `failed_rows`, `soak` …
+    pub fn gate(&self) -> &'static str {
+        match self {
+            Closed::FailedRows { .. } => "failed_rows",
+            Closed::OutOfBounds { .. } => "out_of_bounds",
+            Closed::Mismatches { .. } => "mismatches",
+            Closed::LockedRows { .. } => "locked_rows",
+            Closed::Soak { .. } => "soak",
+            Closed::Dependents { .. } => "dependents",
+            Closed::Unfinished { .. } => "unfinished",
+            Closed::Instances { .. } => "instances",
+            Closed::Sessions { .. } => "sessions",
+            Closed::Statements { .. } => "statements",
+            Closed::Functions { .. } => "functions",
+            Closed::Unseen { .. } => "unseen",
+            Closed::Held { .. } => "held",
+        }
+    }
+
     /// What stands before the rows.
     fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

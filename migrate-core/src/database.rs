@@ -69,6 +69,11 @@ impl DatabaseError {
         self.code().is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
     }
 
+    /// The SQLSTATE; a word where the connection is to blame.
+    pub(crate) fn sqlstate(&self) -> &str {
+        self.code().map_or("connection", |code| code.code())
+    }
+
     /// PostgreSQL's own message.
     pub(crate) fn message(&self) -> String {
         self.source.as_db_error().map_or_else(|| self.source.to_string(), |error| error.message().to_owned())

@@ -29,7 +29,9 @@ pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str,
     let mut report = Report { unknown: unknown(plans, &known), ..Report::default() };
     for plan in plans {
         let ordered = order.filter(|(name, _)| *name == plan.name).map(|(_, phase)| phase);
-        report.plans.push(Drive { migrator, plan }.forward(client, ordered)?);
+        let done = Drive { migrator, plan }.forward(client, ordered)?;
+        migrator.notify(&Event::Rested { plan: &done.name, closed: &done.closed });
+        report.plans.push(done);
     }
     Ok(report)
 }

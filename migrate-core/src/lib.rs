@@ -24,6 +24,8 @@ mod instance;
 mod job;
 mod leader;
 mod lock;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod migrator;
 mod preflight;
 mod report;

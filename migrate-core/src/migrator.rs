@@ -49,6 +49,8 @@ type Opener = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
 impl Migrator {
     /// A runner with the default settings.
     pub fn new(migrations: &'static Migrations) -> Migrator {
+        #[cfg(feature = "metrics")]
+        crate::metrics::describe();
         Migrator {
             migrations,
             settings: Settings::default(),
@@ -330,8 +332,11 @@ impl Migrator {
     /// Carries plans forward, in a term of its own.
     fn drive(&self, client: &mut Client, order: Option<(&str, Phase)>) -> Result<Report, Error> {
         state::ensure(client)?;
-        begin_term(client, Claimant::default())?;
-        drive::run(self, client, order)
+        let term = begin_term(client, Claimant::default())?;
+        self.notify(&Event::LeadTaken { term });
+        let outcome = drive::run(self, client, order);
+        self.notify(&Event::LeadGiven);
+        outcome
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
@@ -410,6 +415,8 @@ impl Migrator {
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {
+        #[cfg(feature = "metrics")]
+        crate::metrics::record(event);
         if let Some(observer) = &self.observer {
             observer(event);
         }

@@ -27,6 +27,7 @@ mod hostile;
 mod interleavings;
 mod kills;
 mod locks;
+mod measured;
 mod model;
 mod mutants;
 mod observed;
