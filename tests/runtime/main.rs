@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, missing_docs)]
 
 mod acknowledge;
+mod backfill_kills;
 mod bad_input;
 mod bad_orders;
 mod bad_rows;
