@@ -16,8 +16,9 @@ pub use migrate_core::metrics;
 pub use migrate_core::testing;
 pub use migrate_core::{
     Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, Failure, Failures,
-    HistoryEntry, Instance, InstanceReport, IntoSource, Migrator, PlanReport, PlanStatus, Position, Problem, Report,
-    Service, ServiceStatus, Settings, Source, Starting,
+    HistoryEntry, HoldWhile, Instance, InstanceReport, IntoSource, JobNow, JobReport, Limit, Migrator, Pause,
+    PlanReport, PlanStatus, Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting,
+    Verification,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use migrate_plan::Phase;
 
+use crate::limit::Pause;
 use crate::report::InstanceReport;
 
 /// A gate that is closed, with the evidence.
@@ -91,6 +92,16 @@ pub enum Closed {
     Unseen {
         /// What it does not see, and what gives it the right to.
         evidence: Vec<Evidence>,
+    },
+    /// An operator has paused the jobs of the plan, or of all plans.
+    Paused {
+        /// The pause.
+        pause: Pause,
+    },
+    /// A job stood still for so long that the run has given up.
+    JobHeld {
+        /// What for.
+        reason: String,
     },
     /// An operator holds the plan.
     Held {
@@ -179,6 +190,8 @@ impl Closed {
             Closed::Statements { .. } => "statements",
             Closed::Functions { .. } => "functions",
             Closed::Unseen { .. } => "unseen",
+            Closed::Paused { .. } => "paused",
+            Closed::JobHeld { .. } => "job_held",
             Closed::Held { .. } => "held",
         }
     }
@@ -266,6 +279,10 @@ impl fmt::Display for Closed {
             Closed::Unseen { evidence } => {
                 write!(f, "this role cannot see whether others use the old columns; let it see, or {ACKNOWLEDGE}:")?;
                 listed(f, evidence)
+            }
+            Closed::Paused { pause } => write!(f, "{pause}; resume them to go on"),
+            Closed::JobHeld { reason } => {
+                write!(f, "the job stands still, because {reason}; run again when that has ended")
             }
             Closed::Held { at: Some(phase) } => write!(f, "an operator holds it at {phase}; release it to go on"),
             Closed::Held { at: None } => write!(

@@ -74,6 +74,11 @@ impl DatabaseError {
         self.code().map_or("connection", |code| code.code())
     }
 
+    /// Whether the session is gone: the connection broke, or the server ended it.
+    pub(crate) fn is_of_the_connection(&self) -> bool {
+        self.code().is_none_or(|code| code.code().starts_with("08") || code.code().starts_with("57P"))
+    }
+
     /// PostgreSQL's own message.
     pub(crate) fn message(&self) -> String {
         self.source.as_db_error().map_or_else(|| self.source.to_string(), |error| error.message().to_owned())

@@ -12,7 +12,7 @@ use crate::event::Event;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
-use crate::{bounds, gate, hold, job, leader, preflight, session, step};
+use crate::{bounds, gate, hold, job, leader, limit, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -69,6 +69,8 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
             found.waits_for = waits_for;
             found.looked_at = looked_at.map(Duration::from_secs_f64);
             found.closed.extend(job::closed(client, migrator.limits(), row.id)?);
+            found.job = state::job(client, row.id)?;
+            found.limits = limit::in_force(client, &row.name)?.into_words();
             found.acknowledged = Acknowledgements::of(client, &row.name)?.into_words();
         }
         report.plans.push(found);
@@ -109,6 +111,8 @@ fn not_started(plan: &Plan, row: Option<&PlanRow>) -> PlanReport {
         dependents: Vec::new(),
         waits_for: Vec::new(),
         looked_at: None,
+        job: None,
+        limits: Vec::new(),
         acknowledged: Vec::new(),
     }
 }
@@ -335,6 +339,8 @@ impl Drive<'_> {
             dependents,
             waits_for: Vec::new(),
             looked_at: None,
+            job: None,
+            limits: Vec::new(),
             acknowledged: Vec::new(),
         })
     }

@@ -178,6 +178,22 @@ pub enum Error {
         why: String,
     },
 
+    /// The two sides cannot be compared.
+    #[error("plan `{plan}` cannot be verified: {why}")]
+    NotVerifiable {
+        /// The plan.
+        plan: String,
+        /// Why not.
+        why: String,
+    },
+
+    /// A limit that means nothing.
+    #[error("this is no limit: {why}\n  nothing was changed")]
+    NotALimit {
+        /// Why.
+        why: String,
+    },
+
     /// A word about evidence is not one, or is wrong.
     #[error("`{evidence}` cannot be acknowledged or withdrawn: {why}")]
     NotAcknowledged {

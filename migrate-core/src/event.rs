@@ -122,6 +122,37 @@ pub enum Event<'a> {
         /// The oldest transaction that keeps old row versions from making room, where that is known to be why.
         holder: Option<&'a Blocker>,
     },
+    /// A job stands still.
+    JobHeld {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// What for.
+        reason: &'a str,
+    },
+    /// A job that stood still goes on.
+    JobResumed {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// How long it stood still.
+        held: Duration,
+    },
+    /// A job works with more or fewer sessions, or a greater or smaller share of the time.
+    JobPaced {
+        /// The plan.
+        plan: &'a str,
+        /// The step.
+        step: &'a str,
+        /// The sessions.
+        workers: u32,
+        /// The share of the time in which each of them works, above 0 and at most 1.
+        duty: f64,
+        /// What holds it back, where anything does.
+        limited_by: Option<&'a str>,
+    },
     /// A batch is tried again, because PostgreSQL ended it for a passing reason.
     Retried {
         /// The plan.

@@ -49,6 +49,8 @@ fn summary(plan: &Plan, seen: &Seen) -> PlanReport {
         dependents: seen.dependents.clone(),
         waits_for: Vec::new(),
         looked_at: None,
+        job: None,
+        limits: Vec::new(),
         acknowledged: Vec::new(),
     }
 }

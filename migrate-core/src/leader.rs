@@ -199,6 +199,38 @@ pub(crate) fn wait_for(client: &mut impl GenericClient, pid: Option<i32>, what: 
 pub(crate) const IN_TERM: &str = "EXISTS (SELECT FROM migrate.leader \
      WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint FOR KEY SHARE)";
 
+/// The term of a session, for others that work beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Term {
+    number: String,
+    instance: String,
+}
+
+impl Term {
+    /// The one that this session is in.
+    pub(crate) fn of(client: &mut impl GenericClient) -> Result<Term, Error> {
+        let row = client
+            .ask_one(
+                "SELECT coalesce(pg_catalog.current_setting('migrate.term', true), ''), \
+                        coalesce(pg_catalog.current_setting('migrate.instance', true), '')",
+                &[],
+            )
+            .doing("asking for the term")?;
+        Ok(Term { number: row.get(0), instance: row.get(1) })
+    }
+}
+
+/// Has what this session writes count as written in a term: it is refused from when another begins.
+pub(crate) fn join(client: &mut impl GenericClient, term: &Term) -> Result<(), Error> {
+    client
+        .ask_one(
+            "SELECT pg_catalog.set_config('migrate.term', $1, false), pg_catalog.set_config('migrate.instance', $2, false)",
+            &[&term.number, &term.instance],
+        )
+        .doing("joining a term")?;
+    Ok(())
+}
+
 /// Refuses what was written outside of a term: `rows` is how many rows a statement with [`IN_TERM`] changed.
 pub(crate) fn require_term(rows: u64) -> Result<(), Error> {
     if rows == 0 { Err(Error::Deposed) } else { Ok(()) }

@@ -23,6 +23,7 @@ mod hold;
 mod instance;
 mod job;
 mod leader;
+mod limit;
 mod lock;
 #[cfg(feature = "metrics")]
 pub mod metrics;
@@ -38,6 +39,7 @@ mod statement;
 mod step;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod verification;
 mod watch;
 
 pub use acknowledge::Acknowledged;
@@ -48,8 +50,10 @@ pub use error::{Error, Problem};
 pub use event::Event;
 pub use failures::{Failure, Failures};
 pub use instance::Instance;
+pub use limit::{Limit, Pause};
 pub use migrator::Migrator;
 pub use report::{Closed, Evidence, FailedRow, InstanceReport, PlanReport, Position, Report};
 pub use service::{PlanStatus, Service, ServiceStatus, Starting};
-pub use settings::Settings;
-pub use state::HistoryEntry;
+pub use settings::{HoldWhile, Settings};
+pub use state::{HistoryEntry, JobNow, JobReport};
+pub use verification::Verification;

@@ -13,6 +13,10 @@
 //! | [`migrate_blocks`](BLOCKS) | `plan`, `step` | heap blocks there were at the start |
 //! | [`migrate_updates_total`](UPDATES) | `plan`, `step` | row versions written, where PostgreSQL counts them |
 //! | [`migrate_hot_updates_total`](HOT_UPDATES) | `plan`, `step` | those that stayed in their block and touched no index; the HOT share is this by the one above |
+//! | [`migrate_workers`](WORKERS) | `plan`, `step` | sessions that a job works with |
+//! | [`migrate_duty`](DUTY) | `plan`, `step` | the share of the time in which each of them works, above 0 and at most 1 |
+//! | [`migrate_job_held`](JOB_HELD) | `plan`, `step` | 1 while a job stands still, held by an operator, a replica or the load; else 0 |
+//! | [`migrate_job_held_seconds`](JOB_HELD_SECONDS) | `plan`, `step` | how long it stood still, once it goes on |
 //! | [`migrate_one_pass_total`](ONE_PASS) | `plan`, `step` | how often many passes were given up for one |
 //! | [`migrate_retries_total`](RETRIES) | `plan`, `step`, `sqlstate` | batches and statements tried again |
 //! | [`migrate_steps_total`](STEPS) | `plan`, `step` | steps done, or undone |
@@ -67,6 +71,14 @@ names! {
     UPDATES = "migrate_updates_total", describe_counter, Count;
     /// Row versions that found room in the block of the old one, and touched no index.
     HOT_UPDATES = "migrate_hot_updates_total", describe_counter, Count;
+    /// Sessions that a job works with.
+    WORKERS = "migrate_workers", describe_gauge, Count;
+    /// The share of the time in which each session of a job works, above 0 and at most 1.
+    DUTY = "migrate_duty", describe_gauge, Count;
+    /// 1 while a job stands still, held by an operator, a replica or the load of the database, else 0.
+    JOB_HELD = "migrate_job_held", describe_gauge, Count;
+    /// How long a job stood still, once it goes on.
+    JOB_HELD_SECONDS = "migrate_job_held_seconds", describe_histogram, Seconds;
     /// How often many passes over a table were given up for one.
     ONE_PASS = "migrate_one_pass_total", describe_counter, Count;
     /// Batches and statements that were tried again, because PostgreSQL ended them for a passing reason.
@@ -134,9 +146,20 @@ pub(crate) fn record(event: &Event<'_>) {
             counter!(BATCHES, of_step(plan, step)).increment(1);
             counter!(UPDATES, of_step(plan, step)).increment(*updates);
             counter!(HOT_UPDATES, of_step(plan, step)).increment(*hot_updates);
+            // A job that was given up while it stood still goes on without a word.
+            gauge!(JOB_HELD, of_step(plan, step)).set(0);
             gauge!(BLOCKS_DONE, of_step(plan, step)).set(*blocks_done as f64);
             gauge!(BLOCKS, of_step(plan, step)).set(*blocks as f64);
             histogram!(BATCH_SECONDS, of_step(plan, step)).record(*took);
+        }
+        Event::JobPaced { plan, step, workers, duty, .. } => {
+            gauge!(WORKERS, of_step(plan, step)).set(*workers);
+            gauge!(DUTY, of_step(plan, step)).set(*duty);
+        }
+        Event::JobHeld { plan, step, .. } => gauge!(JOB_HELD, of_step(plan, step)).set(1),
+        Event::JobResumed { plan, step, held } => {
+            gauge!(JOB_HELD, of_step(plan, step)).set(0);
+            histogram!(JOB_HELD_SECONDS, of_step(plan, step)).record(*held);
         }
         Event::OnePass { plan, step, .. } => counter!(ONE_PASS, of_step(plan, step)).increment(1),
         Event::Retried { plan, step, sqlstate, .. } => {
@@ -259,6 +282,7 @@ mod tests {
             (format!("migrate_blocks {of}"), 40.0),
             (format!("migrate_blocks_done {of}"), 16.0),
             (format!("migrate_hot_updates_total {of}"), 38.0),
+            (format!("migrate_job_held {of}"), 0.0),
             (format!("migrate_lock_hold_seconds {lock}"), 0.008),
             (format!("migrate_lock_tries_total {lock}"), 6.0),
             (format!("migrate_lock_wait_seconds {lock}"), 0.03),
@@ -291,6 +315,21 @@ mod tests {
         assert_eq!((both["migrate_closed_gates plan=cents"], both["migrate_failed_rows plan=cents"]), (1.0, 0.0));
         assert_eq!(both["migrate_gates_closed_total plan=cents gate=failed_rows"], 1.0);
         assert_eq!(both["migrate_gates_closed_total plan=cents gate=held"], 2.0);
+    }
+
+    #[test]
+    fn a_job_that_stands_still_is_held_until_it_goes_on() {
+        let (plan, step) = ("cents", "backfill public.sale");
+        let events = [
+            Event::JobPaced { plan, step, workers: 2, duty: 0.25, limited_by: Some("lock waits") },
+            Event::JobHeld { plan, step, reason: "an operator has paused it" },
+            Event::JobResumed { plan, step, held: Duration::from_secs(3) },
+        ];
+        let of = |found: &BTreeMap<String, f64>, name: &str| found[&format!("{name} plan={plan} step={step}")];
+        let held = recorded(&events[..2]);
+        assert_eq!([WORKERS, DUTY, JOB_HELD].map(|name| of(&held, name)), [2.0, 0.25, 1.0]);
+        let resumed = recorded(&events);
+        assert_eq!([JOB_HELD, JOB_HELD_SECONDS].map(|name| of(&resumed, name)), [0.0, 3.0]);
     }
 
     #[test]

@@ -13,12 +13,14 @@ use crate::event::Event;
 use crate::failures::{self, Failures};
 use crate::instance::{Instance, Knowledge};
 use crate::leader::{Claimant, Lead, begin_term, lead};
+use crate::limit::Limit;
 use crate::lock::Standbys;
 use crate::report::{InstanceReport, Report};
 use crate::session::{Decision, reading, with_session};
 use crate::settings::Settings;
 use crate::state::HistoryEntry;
-use crate::{acknowledge, baseline, drive, gate, glance, hold, leader, retreat, state};
+use crate::verification::{self, Verification};
+use crate::{acknowledge, baseline, drive, gate, glance, hold, leader, limit, retreat, state};
 
 /// How often a service at work looks whether an operator asks for the lead.
 const ASK: Duration = Duration::from_millis(500);
@@ -93,17 +95,19 @@ impl Migrator {
         self
     }
 
-    /// Calls `observer` for everything that happens, on the thread that runs.
+    /// Calls `observer` for everything that happens, on the thread that does it: the one that runs, or, in a job of several
+    /// workers, one of theirs.
     #[must_use]
     pub fn observe(mut self, observer: impl Fn(&Event<'_>) + Send + Sync + 'static) -> Migrator {
         self.observer = Some(Box::new(observer));
         self
     }
 
-    /// Gives the runner a way to a second connection. With it, the steps that wait without a time limit, outside of any
-    /// transaction, are watched while they run, and [`Event::StatementBlocked`] tells who blocks them; without it
-    /// nobody can see that. The connection is opened for each such step and closed after it.
-    #[doc(hidden)]
+    /// Gives the runner a way to more connections than the one it is given. With it the load of the database is followed
+    /// while a job runs ([`Settings::follow_load`]), and a job can have several workers ([`Settings::workers`]); the steps
+    /// that wait without a time limit, outside of any transaction, are watched, and [`Event::StatementBlocked`] tells who
+    /// blocks them. Each connection is opened when it is needed and closed after it. A [`Service`](crate::Service) and
+    /// the command line have one by themselves.
     #[must_use]
     pub fn watcher(mut self, open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Migrator {
         self.watcher = Some(Box::new(open));
@@ -210,6 +214,61 @@ impl Migrator {
     /// [`Error::NotStarted`] where the database does not know the plan.
     pub fn release(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<(), Error> {
         self.leading(client, |client| hold::release(client, plan.as_ref()))
+    }
+
+    /// Compares both sides of every row of a plan now, as it is done by itself before the switch: in small transactions that only
+    /// read, throttled, and from where an earlier call was cut short. At any time from when the table is filled until the
+    /// old columns are retired. A row that it finds not filled is filled, and looked at again.
+    ///
+    /// A service that is at work on its plans makes way for it, and goes on after it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan; [`Error::NotVerifiable`] where there are no two
+    /// sides to compare; [`Error::Busy`] where another session is migrating.
+    pub fn verify(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<Verification, Error> {
+        self.leading(client, |client| {
+            state::ensure(client)?;
+            begin_term(client, Claimant::default())?;
+            verification::verify(self, client, plan.as_ref())
+        })
+    }
+
+    /// Has the jobs of a plan, or of all plans, stand still: a backfill or a verification at work does within a second, and none
+    /// begins. It ends with [`resume`](Migrator::resume), or by itself after `lasting`. Steps that are no jobs go on;
+    /// [`hold`](Migrator::hold) keeps a plan from those too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan, [`Error::NotALimit`] where it knows none.
+    pub fn pause(&self, client: &mut Client, plan: Option<&str>, lasting: Option<Duration>) -> Result<(), Error> {
+        with_session(client, &self.decision, |client| limit::pause(client, plan, lasting))
+    }
+
+    /// Ends a pause of the jobs of a plan, or that of all plans: the one does not end the other. Answers whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`pause`](Migrator::pause).
+    pub fn resume(&self, client: &mut Client, plan: Option<&str>) -> Result<bool, Error> {
+        with_session(client, &self.decision, |client| limit::resume(client, plan))
+    }
+
+    /// Has the jobs of a plan, or of all plans, keep to a limit, in place of the one before; [`Limit::NONE`] ends it. A job at
+    /// work follows within a second. It ends by itself after `lasting`. Where both a plan and all plans have one, the
+    /// stricter holds, and the plan's own lag.
+    ///
+    /// # Errors
+    ///
+    /// As [`pause`](Migrator::pause), and [`Error::NotALimit`] for one that means nothing.
+    pub fn limit(
+        &self,
+        client: &mut Client,
+        plan: Option<&str>,
+        limit: Limit,
+        lasting: Option<Duration>,
+    ) -> Result<(), Error> {
+        with_session(client, &self.decision, |client| limit::limit(client, plan, &limit, lasting))
     }
 
     /// Says that something which keeps the gates of a plan closed has nothing to do with it, by the word that the gate

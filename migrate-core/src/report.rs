@@ -10,6 +10,7 @@ pub use crate::closed::{Closed, Evidence, FailedRow};
 
 use crate::blocker::Blocker;
 use crate::closed::listed;
+use crate::state::JobReport;
 
 /// What came of a run, plan by plan.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +81,10 @@ pub struct PlanReport {
     pub waits_for: Vec<String>,
     /// How long ago that was; `None` where no run has looked at it.
     pub looked_at: Option<Duration>,
+    /// The backfill or verification that it is at, where [`Migrator::status`](crate::Migrator::status) asks.
+    pub job: Option<JobReport>,
+    /// What operators have set for the jobs of this plan, or of all: a pause, a limit. Where `status` asks.
+    pub limits: Vec<String>,
     /// Evidence that operators have acknowledged, and that keeps no gate of this plan closed.
     pub acknowledged: Vec<String>,
 }
@@ -197,6 +202,12 @@ impl fmt::Display for PlanReport {
         writeln!(f, "{}: {}, side {}", self.name, self.position, self.side)?;
         for (step, took) in &self.done {
             writeln!(f, "    done    {step} ({:.3} s)", took.as_secs_f64())?;
+        }
+        if let Some(job) = &self.job {
+            writeln!(f, "    job     {job}")?;
+        }
+        for limit in &self.limits {
+            writeln!(f, "    note    {limit}")?;
         }
         for closed in &self.closed {
             writeln!(f, "    closed  {}", closed.in_full())?;

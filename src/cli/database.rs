@@ -6,7 +6,7 @@ use clap::Args;
 use postgres::Client;
 
 use super::Error;
-use crate::Source;
+use crate::{Migrator, Source};
 
 /// The environment variable that names the database where no argument does.
 const VARIABLE: &str = "DATABASE_URL";
@@ -33,6 +33,12 @@ impl Database {
     pub(super) fn connect_direct(&self) -> Result<Client, Error> {
         let source = self.source()?;
         Ok(source.connect_direct(source.application_name().unwrap_or(NAME))?)
+    }
+
+    /// Has a runner open more connections like this one, where it needs them.
+    pub(super) fn with_more(&self, migrator: Migrator) -> Result<Migrator, Error> {
+        let source = self.source()?;
+        Ok(migrator.watcher(move || source.connect(source.application_name().unwrap_or(NAME))))
     }
 
     fn source(&self) -> Result<Source, Error> {

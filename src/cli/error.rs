@@ -79,6 +79,8 @@ impl Error {
                         | Run::NotReady { .. }
                         | Run::NotHoldable { .. }
                         | Run::NotAcknowledged { .. }
+                        | Run::NotALimit { .. }
+                        | Run::NotVerifiable { .. }
                         | Run::NotBaseline { .. }
                 )
         )

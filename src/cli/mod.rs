@@ -14,7 +14,7 @@
 //! answer is no (a closed gate for `up`, a revert, a word or a baseline that is refused, `lock --check` with a file that is not up to date) and
 //! with 2 where it could not do its work.
 //!
-//! # `status`, `up`, `revert`, `hold`, `release`, `failed`, `retry`, `acknowledge`, `instances`, `history`, `baseline`
+//! # `status`, `up`, `revert`, `hold`, `release`, `pause`, `resume`, `limit`, `verify`, `failed`, `retry`, `acknowledge`, `instances`, `history`, `baseline`
 //!
 //! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
@@ -48,7 +48,10 @@ mod failed;
 mod history;
 mod hold;
 mod instances;
+mod lasting;
+mod limit;
 mod lock;
+mod pause;
 mod phase;
 mod release;
 mod report;
@@ -56,6 +59,7 @@ mod retry;
 mod revert;
 mod status;
 mod up;
+mod verify;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -88,6 +92,10 @@ enum Command {
     Revert(revert::Revert),
     Hold(hold::Hold),
     Release(release::Release),
+    Pause(pause::Pause),
+    Resume(pause::Resume),
+    Limit(limit::Limit),
+    Verify(verify::Verify),
     History(history::History),
     Failed(failed::Failed),
     Retry(retry::Retry),
@@ -136,6 +144,10 @@ pub fn run(
         Command::Revert(revert) => revert.run(&mut context),
         Command::Hold(hold) => hold.run(&mut context),
         Command::Release(release) => release.run(&mut context),
+        Command::Pause(pause) => pause.run(&mut context),
+        Command::Resume(resume) => resume.run(&mut context),
+        Command::Limit(limit) => limit.run(&mut context),
+        Command::Verify(verify) => verify.run(&mut context),
         Command::History(history) => history.run(&mut context),
         Command::Failed(failed) => failed.run(&mut context),
         Command::Retry(retry) => retry.run(&mut context),

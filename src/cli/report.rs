@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Context, Error, instances};
-use crate::{Closed, Evidence, FailedRow, Phase, PlanReport, Position, Report};
+use crate::{Closed, Evidence, FailedRow, JobNow, JobReport, Phase, PlanReport, Position, Report};
 
 /// Says what a run found or did.
 pub(super) fn say(context: &mut Context<'_>, report: &Report) -> Result<(), Error> {
@@ -42,8 +42,24 @@ fn plan(report: &Report, plan: &PlanReport) -> Value {
         "dependents": plan.dependents,
         "waited_for": plan.waits_for,
         "looked_at_seconds_ago": plan.looked_at.map(|ago| ago.as_secs_f64()),
+        "job": plan.job.as_ref().map(job),
+        "limits": plan.limits,
         "acknowledged": plan.acknowledged,
         "builds": builds.collect::<Vec<_>>(),
+    })
+}
+
+fn job(job: &JobReport) -> Value {
+    let now = |now: &JobNow| {
+        json!({
+            "workers": now.workers, "duty": now.duty, "rows_per_second": now.rows_per_second,
+            "seconds_left": now.left.map(|left| left.as_secs_f64()), "hot_share": now.hot_share,
+            "limited_by": now.limited_by, "held_by": now.held_by,
+        })
+    };
+    json!({
+        "step": job.step, "rows": job.rows, "blocks_done": job.blocks_done, "blocks": job.blocks,
+        "now": job.now.as_ref().map(now),
     })
 }
 
@@ -57,7 +73,7 @@ fn position(position: Position) -> &'static str {
 }
 
 /// A gate: its kind, its sentence, and the evidence.
-fn closed(closed: &Closed) -> Value {
+pub(super) fn closed(closed: &Closed) -> Value {
     let evidence = match closed {
         Closed::FailedRows { count, more, rows } => {
             json!({ "count": count, "more": more, "rows": failed(rows) })
@@ -77,6 +93,11 @@ fn closed(closed: &Closed) -> Value {
         Closed::Statements { statements } => json!({ "statements": seen(statements) }),
         Closed::Functions { functions } => json!({ "functions": seen(functions) }),
         Closed::Unseen { evidence } => json!({ "unseen": seen(evidence) }),
+        Closed::Paused { pause } => {
+            let left = pause.left.map(|left| left.as_secs_f64());
+            json!({ "by": pause.by, "reason": pause.reason, "seconds_left": left })
+        }
+        Closed::JobHeld { reason } => json!({ "reason": reason }),
         Closed::Held { at } => json!({ "at": at.map(Phase::as_str) }),
         _ => Value::Null,
     };

@@ -41,7 +41,7 @@ impl Up {
             None => None,
         };
         let mut client = self.database.connect_direct()?;
-        let mut migrator = self.decision.sign(context.migrator());
+        let mut migrator = self.database.with_more(self.decision.sign(context.migrator()))?;
         if let Some(soak) = self.soak {
             migrator = migrator.soak(Duration::from_secs(soak));
         }

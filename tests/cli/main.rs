@@ -5,6 +5,7 @@ mod addresses;
 mod failed;
 mod gates;
 mod holds;
+mod jobs;
 mod program;
 mod refusals;
 mod reverts;

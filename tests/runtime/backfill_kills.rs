@@ -32,6 +32,8 @@ fn migrator() -> Migrator {
     let mut settings = Settings::without_waits();
     settings.batch_target = Duration::from_millis(20);
     settings.leader_wait = Duration::from_secs(60);
+    // The writers are there to be in the way.
+    settings.follow_load = false;
     database::migrator(PLAN).settings(settings)
 }
 
@@ -196,7 +198,8 @@ fn committed(client: &mut Client) -> (u64, i64, i64) {
     }
     let row = client
         .query_one(
-            "SELECT next_block + (slice * (ring_end - next_block) + slice_block - next_block) / slices, \
+            "SELECT sum(next_block - first_block \
+                        + (slice * (ring_end - next_block) + slice_block - next_block) / slices)::bigint, \
                     (SELECT count(*) FROM filled WHERE by_backfill), \
                     (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM attempt) \
              FROM migrate.cursor",

@@ -43,5 +43,7 @@ mod rivals;
 mod rivals_runs;
 mod role;
 mod sync_lost;
+mod throttle;
 mod two_plans;
 mod two_tables;
+mod verification;

@@ -5,13 +5,13 @@ use std::time::Instant;
 use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
-use super::cursor::{Cursor, cursors};
+use super::cursor::Cursor;
 use super::failed::{Failures, Reason};
 use super::passes::Passes;
 use super::place::{Portion, Ring};
 use super::row::RowSql;
 use super::walk::Walk;
-use super::work::{Batch, Updates, Work};
+use super::work::{Batch, Job, Updates, Work};
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
@@ -28,10 +28,10 @@ pub(crate) fn backfill(
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
-    let cursors = cursors(client, plan, step, table)?;
     let walk = fill.walk();
-    let passes = Passes::new(migrator, plan, step, table);
-    walk.walk(client, &cursors, &mut Filling { fill: &fill, passes })?;
+    if let Some(closed) = walk.walk(client, table, &fill)? {
+        return Ok(vec![closed]);
+    }
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
@@ -157,6 +157,12 @@ pub(super) enum Outcome {
     Filled(u64),
     Locked,
     Failed(Reason),
+}
+
+impl Job for Fill<'_> {
+    fn work(&self) -> Box<dyn Work + '_> {
+        Box::new(Filling { fill: self, passes: Passes::new(self.migrator, self.plan, self.step, self.table) })
+    }
 }
 
 /// The backfill as work for the engine.

@@ -3,14 +3,16 @@
 use postgres::{Client, GenericClient};
 
 use super::MARK;
+use super::lane::lanes;
 use super::place::Place;
+use crate::ask::Ask;
 use crate::catalog::{self, Heap};
 use crate::database::Doing;
 use crate::error::Error;
 use crate::leader::IN_TERM;
 use crate::state::{JournalStep, PlanRow, TableRow};
 
-/// A job in one heap.
+/// A job in one lane of a heap.
 #[derive(Clone, Debug)]
 pub(super) struct Cursor {
     pub(super) relation: u32,
@@ -18,17 +20,32 @@ pub(super) struct Cursor {
     pub(super) sql: String,
     /// For people.
     pub(super) shown: String,
-    /// The blocks that the heap had when the job began; rows that came later are the triggers' work.
+    /// The blocks of the whole heap.
+    pub(super) heap_blocks: i64,
+    lane: i32,
+    first: i64,
+    /// The block that the lane ends before. Together they have the blocks that the heap had when the job began; rows that came
+    /// later are the triggers' work.
     pub(super) blocks: i64,
     /// Where the job is.
     pub(super) place: Place,
 }
 
 impl Cursor {
-    /// At the first block.
+    /// At the first block, of a heap in one lane.
     pub(super) fn at_first(heap: Heap) -> Cursor {
         let Heap { relation, sql, shown, blocks, .. } = heap;
-        Cursor { relation, sql, shown, blocks, place: Place::before(0) }
+        Cursor { relation, sql, shown, heap_blocks: blocks, lane: 0, first: 0, blocks, place: Place::before(0) }
+    }
+
+    /// Whether there is nothing left to do in the lane.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.place.ring >= self.blocks
+    }
+
+    /// The blocks of the lane, and how many of them are done.
+    pub(super) fn progress(&self) -> (i64, i64) {
+        (self.blocks - self.first, self.place.blocks_done() - self.first)
     }
 }
 
@@ -38,10 +55,11 @@ pub(super) fn cursors(
     plan: &PlanRow,
     step: &JournalStep,
     table: &TableRow,
+    workers: u32,
 ) -> Result<Vec<Cursor>, Error> {
     let mut transaction = client.transaction().doing("preparing a job")?;
     transaction
-        .execute(
+        .tell(
             "DELETE FROM migrate.cursor WHERE plan = $1 AND step = $2 \
              AND filenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(relation)",
             &[&plan.id, &step.number],
@@ -49,18 +67,36 @@ pub(super) fn cursors(
         .doing("preparing a job")?;
     let mut cursors = Vec::new();
     for heap in catalog::heaps(&mut transaction, &table.sql())? {
-        let row = transaction
-            .query_one(
-                "INSERT INTO migrate.cursor AS c (plan, step, relation, shown, filenode, blocks) \
-                 VALUES ($1, $2, $3, $4, $5, $6) \
-                 ON CONFLICT (plan, step, relation) DO UPDATE SET shown = excluded.shown \
-                 RETURNING blocks, next_block, ring_end, slices, slice, slice_block",
-                &[&plan.id, &step.number, &heap.relation, &heap.shown, &heap.filenode, &heap.blocks],
+        let (firsts, ends): (Vec<i64>, Vec<i64>) = lanes(heap.blocks, workers).into_iter().unzip();
+        // Those that are there stay as they were cut.
+        let rows = transaction
+            .ask(
+                "WITH made AS ( \
+                     INSERT INTO migrate.cursor AS c \
+                         (plan, step, relation, lane, shown, filenode, first_block, blocks, next_block, ring_end, slice_block) \
+                     SELECT $1, $2, $3, l.number - 1, $4, $5, l.first, l.blocks, l.first, l.first, l.first \
+                     FROM ROWS FROM (unnest($6), unnest($7)) WITH ORDINALITY AS l(first, blocks, number) \
+                     WHERE NOT EXISTS (SELECT FROM migrate.cursor WHERE plan = $1 AND step = $2 AND relation = $3) \
+                     RETURNING c.*) \
+                 SELECT lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block FROM ( \
+                     SELECT * FROM made UNION ALL \
+                     SELECT * FROM migrate.cursor WHERE plan = $1 AND step = $2 AND relation = $3) c ORDER BY lane",
+                &[&plan.id, &step.number, &heap.relation, &heap.shown, &heap.filenode, &firsts, &ends],
             )
             .doing("preparing a job")?;
-        let place =
-            Place { ring: row.get(1), ring_end: row.get(2), slices: row.get(3), slice: row.get(4), block: row.get(5) };
-        cursors.push(Cursor { blocks: row.get(0), place, ..Cursor::at_first(heap) });
+        cursors.extend(rows.iter().map(|row| Cursor {
+            lane: row.get(0),
+            first: row.get(1),
+            blocks: row.get(2),
+            place: Place {
+                ring: row.get(3),
+                ring_end: row.get(4),
+                slices: row.get(5),
+                slice: row.get(6),
+                block: row.get(7),
+            },
+            ..Cursor::at_first(heap.clone())
+        }));
     }
     transaction.commit().doing("preparing a job")?;
     Ok(cursors)
@@ -76,10 +112,10 @@ pub(super) fn moving(plan: &PlanRow, step: &JournalStep, cursor: &Cursor, to: Pl
          UPDATE migrate.cursor AS c SET next_block = {ring}, ring_end = {ring_end}, slices = {slices}, slice = {slice}, \
                 slice_block = {block}, rows_done = c.rows_done + batch.rows, \
                 mismatches = c.mismatches + batch.mismatches, updated_at = clock_timestamp() \
-         FROM batch WHERE c.plan = {} AND c.step = {} AND c.relation = {} AND {IN_TERM} \
+         FROM batch WHERE c.plan = {} AND c.step = {} AND c.relation = {} AND c.lane = {} AND {IN_TERM} \
          RETURNING batch.rows, batch.mismatches) \
          SELECT rows, mismatches FROM moved",
-        plan.id, step.number, cursor.relation
+        plan.id, step.number, cursor.relation, cursor.lane
     )
 }
 

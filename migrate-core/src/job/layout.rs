@@ -47,7 +47,7 @@ impl Layout {
             .iter()
             .map(|column| format!("coalesce(pg_column_size(t.{}), 0)", quote(column)))
             .collect();
-        let share = (100.0 * SAMPLE / cursor.blocks.max(1) as f64).min(100.0);
+        let share = (100.0 * SAMPLE / cursor.heap_blocks.max(1) as f64).min(100.0);
         let sql = format!(
             "SELECT current_setting('block_size')::float8, \
                     (SELECT count(*) FROM pg_index WHERE indrelid = $1 AND indislive), \
@@ -69,7 +69,7 @@ impl Layout {
         let (fixed, others, rows, blocks): (f64, i64, i64, i64) = (row.get(2), row.get(3), row.get(4), row.get(5));
         let old: f64 = row.get(7);
         Ok(Layout {
-            blocks: cursor.blocks,
+            blocks: cursor.heap_blocks,
             block_size: row.get(0),
             rows_per_block: rows as f64 / blocks.max(1) as f64,
             width: row.get(6),

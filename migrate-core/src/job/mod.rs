@@ -1,18 +1,23 @@
 //! Jobs over the rows of a table, on one engine: [`walk`] goes over the heaps in portions, a transaction each with the
-//! cursor inside it ([`transaction`], [`cursor`], [`place`]), whose size follows their time ([`pace`]). What is done with a
-//! portion is a [`work::Work`]: filling, comparing.
+//! cursor inside it ([`transaction`], [`cursor`], [`place`]), whose size follows their time ([`pace`]). The heaps are cut into
+//! lanes ([`lane`]), so that several sessions can take part ([`crew`]); when they may, and how much of the time, is decided by
+//! the load of the database and by operators ([`throttle`]). What is done with a portion is a [`work::Work`]: filling,
+//! comparing.
 
 mod again;
 mod backfill;
+mod crew;
 mod cursor;
 mod failed;
 mod horizon;
+mod lane;
 mod layout;
 mod pace;
 mod passes;
 mod place;
 mod row;
 mod sweep;
+mod throttle;
 mod transaction;
 mod verify;
 mod walk;
@@ -20,7 +25,7 @@ mod work;
 
 pub(crate) use backfill::backfill;
 pub(crate) use failed::{closed, failed_row};
-pub(crate) use verify::verify;
+pub(crate) use verify::{Compared, verify, verify_now};
 
 /// Tells the statements of jobs from those of applications where a server counts statements: as a name of the query itself
 /// it is part of what makes two statements the same, which a comment is not.

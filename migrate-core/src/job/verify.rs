@@ -1,17 +1,19 @@
 //! Compares both sides of every row.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use migrate_plan::Work as StepWork;
 use postgres::{Client, Transaction};
 
 use super::backfill::fill_left_over;
-use super::cursor::{Cursor, cursors, restart};
+use super::cursor::{Cursor, restart};
 use super::failed::{Found, Reason, keep, kept};
 use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
-use super::work::{Batch, Work};
+use super::work::{Batch, Job, Work};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -31,18 +33,7 @@ pub(crate) fn verify(
     table: &TableRow,
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
-    let mut closed = compare(migrator, client, plan, step, table)?;
-    if closed.is_some() {
-        // Rows that moved past the windows are the backfill's; what it cannot mend stays.
-        let steps = state::steps(client, plan.id)?;
-        let fills = |step: &&JournalStep| matches!(step.work, StepWork::Backfill { table: place } if place as i32 == table.place);
-        if let Some(backfill) = steps.iter().find(fills)
-            && let Some(failed) = fill_left_over(migrator, client, plan, backfill, table)?
-        {
-            return Ok(vec![failed]);
-        }
-        closed = compare(migrator, client, plan, step, table)?;
-    }
+    let Compared { closed, .. } = compare_and_fill(migrator, client, plan, step, table)?;
     if let Some(closed) = closed {
         return Ok(vec![closed]);
     }
@@ -53,39 +44,107 @@ pub(crate) fn verify(
     Ok(Vec::new())
 }
 
+/// The comparison that somebody asks for, beside that of a plan's own step, which may be to come or long over.
+pub(crate) fn verify_now(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+    table: &TableRow,
+) -> Result<Compared, Error> {
+    // No step has a number below zero: its cursors are its own.
+    let step = JournalStep { number: -step.number, name: format!("{} on demand", step.name), ..step.clone() };
+    let is_over = client
+        .ask_one(
+            "SELECT coalesce(bool_and(next_block >= blocks), false) FROM migrate.cursor WHERE plan = $1 AND step = $2",
+            &[&plan.id, &step.number],
+        )
+        .doing("looking for an earlier comparison")?
+        .get(0);
+    if is_over {
+        restart(client, plan, &step)?;
+    }
+    compare_and_fill(migrator, client, plan, &step, table)
+}
+
+/// What came of a comparison.
+pub(crate) struct Compared {
+    /// How many rows were compared.
+    pub(crate) rows: u64,
+    /// What was found, or kept it from its end.
+    pub(crate) closed: Option<Closed>,
+}
+
+/// Compares; what is not filled is filled, and then all is compared once more.
+fn compare_and_fill(
+    migrator: &Migrator,
+    client: &mut Client,
+    plan: &PlanRow,
+    step: &JournalStep,
+    table: &TableRow,
+) -> Result<Compared, Error> {
+    let found = compare(migrator, client, plan, step, table)?;
+    if !matches!(found.closed, Some(Closed::Mismatches { .. })) {
+        return Ok(found);
+    }
+    // Rows that moved past the windows are the backfill's; what it cannot mend stays.
+    let steps = state::steps(client, plan.id)?;
+    let fills =
+        |step: &&JournalStep| matches!(step.work, StepWork::Backfill { table: place } if place as i32 == table.place);
+    if let Some(backfill) = steps.iter().find(fills)
+        && let Some(failed) = fill_left_over(migrator, client, plan, backfill, table)?
+    {
+        return Ok(Compared { closed: Some(failed), ..found });
+    }
+    compare(migrator, client, plan, step, table)
+}
+
 fn compare(
     migrator: &Migrator,
     client: &mut Client,
     plan: &PlanRow,
     step: &JournalStep,
     table: &TableRow,
-) -> Result<Option<Closed>, Error> {
-    let cursors = cursors(client, plan, step, table)?;
+) -> Result<Compared, Error> {
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
-    walk.walk(client, &cursors, &mut Comparing { migrator, plan, step, table, kept: 0 })?;
-    let count: i64 = client
-        .query_one(
-            "SELECT coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor WHERE plan = $1 AND step = $2",
+    let comparison = Comparison { migrator, plan, step, table, kept: AtomicU64::new(0) };
+    let closed = walk.walk(client, table, &comparison)?;
+    let row = client
+        .ask_one(
+            "SELECT coalesce(sum(rows_done), 0)::bigint, coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor \
+             WHERE plan = $1 AND step = $2",
             &[&plan.id, &step.number],
         )
-        .doing("counting mismatches")?
-        .get(0);
-    let rows = kept(client, plan, step)?.1;
-    if count == 0 {
-        return Ok(None);
+        .doing("counting mismatches")?;
+    let (rows, count): (i64, i64) = (row.get(0), row.get(1));
+    let rows = u64::try_from(rows).unwrap_or(0);
+    if closed.is_some() || count == 0 {
+        return Ok(Compared { rows, closed });
     }
+    let shown = kept(client, plan, step)?.1;
     // The next comparison reads everything again.
     restart(client, plan, step)?;
-    Ok(Some(Closed::Mismatches { count: u64::try_from(count).unwrap_or(0), rows }))
+    Ok(Compared { rows, closed: Some(Closed::Mismatches { count: u64::try_from(count).unwrap_or(0), rows: shown }) })
 }
 
-struct Comparing<'a> {
+/// The comparison of a table.
+struct Comparison<'a> {
     migrator: &'a Migrator,
     plan: &'a PlanRow,
     step: &'a JournalStep,
     table: &'a TableRow,
-    kept: u64,
+    /// Rows that were kept, by all sessions.
+    kept: AtomicU64,
 }
+
+impl Job for Comparison<'_> {
+    fn work(&self) -> Box<dyn Work + '_> {
+        Box::new(Comparing(self))
+    }
+}
+
+/// It as the work of one session.
+struct Comparing<'a>(&'a Comparison<'a>);
 
 impl Comparing<'_> {
     /// What is wrong with one row: each lens is asked in both orders, since a value that one conversion
@@ -96,7 +155,7 @@ impl Comparing<'_> {
         cursor: &Cursor,
         place: &str,
     ) -> Result<Option<(String, String)>, Error> {
-        for forms in self.table.mismatch_each.chunks(2) {
+        for forms in self.0.table.mismatch_each.chunks(2) {
             let mut refused = None;
             for form in forms {
                 let sql = marked(&format!("SELECT {form} FROM ONLY {} WHERE ctid = '{place}'::tid", cursor.sql));
@@ -110,7 +169,7 @@ impl Comparing<'_> {
                     }
                     Err(error) if error.is_about_data() => {
                         savepoint.rollback().doing("rolling a savepoint back")?;
-                        let Reason { sqlstate, message } = Reason::of(&error, self.migrator.limits());
+                        let Reason { sqlstate, message } = Reason::of(&error, self.0.migrator.limits());
                         refused = Some((sqlstate, message));
                     }
                     Err(error) => return Err(error.into()),
@@ -131,8 +190,8 @@ impl Comparing<'_> {
         sqlstate: &str,
         message: &str,
     ) -> Result<(), Error> {
-        self.kept += 1;
-        keep(transaction, self.plan, self.step, cursor, &Found { key, sqlstate, message })
+        self.0.kept.fetch_add(1, Ordering::Relaxed);
+        keep(transaction, self.0.plan, self.0.step, cursor, &Found { key, sqlstate, message })
     }
 }
 
@@ -144,7 +203,7 @@ impl Work for Comparing<'_> {
     fn batch(&self, cursor: &Cursor, condition: &str) -> String {
         format!(
             "batch AS (SELECT count(*) AS rows, count(*) FILTER (WHERE {}) AS mismatches FROM ONLY {} WHERE {condition})",
-            self.table.mismatch, cursor.sql
+            self.0.table.mismatch, cursor.sql
         )
     }
 
@@ -156,7 +215,7 @@ impl Work for Comparing<'_> {
         portion: Portion,
         batch: &Batch,
     ) -> Result<(), Error> {
-        if batch.mismatches == 0 || self.kept >= KEPT {
+        if batch.mismatches == 0 || self.0.kept.load(Ordering::Relaxed) >= KEPT {
             return Ok(());
         }
         let key = catalog::key_sql(transaction, cursor.relation)?;
@@ -164,8 +223,8 @@ impl Work for Comparing<'_> {
             "SELECT {key}::text FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
             cursor.sql,
             portion.condition(),
-            self.table.mismatch,
-            KEPT - self.kept
+            self.0.table.mismatch,
+            KEPT.saturating_sub(self.0.kept.load(Ordering::Relaxed))
         ));
         for row in transaction.query(&sql, &[]).running("listing rows that disagree", &sql)? {
             self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;

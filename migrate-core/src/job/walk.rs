@@ -5,15 +5,18 @@ use std::time::{Duration, Instant};
 
 use postgres::Client;
 
-use super::cursor::Cursor;
+use super::crew::Crew;
+use super::cursor::{Cursor, cursors};
 use super::pace::Pace;
+use super::throttle::{Admission, Throttle};
 use super::transaction::Manner;
-use super::work::{Batch, Work};
+use super::work::{Batch, Job, Work};
+use crate::closed::Closed;
 use crate::database::DatabaseError;
 use crate::error::Error;
 use crate::event::Event;
 use crate::migrator::Migrator;
-use crate::state::{JournalStep, PlanRow};
+use crate::state::{JournalStep, PlanRow, TableRow};
 
 /// A batch that PostgreSQL ended for a passing reason is tried this often before the run gives up.
 const RETRIES: u32 = 100;
@@ -27,98 +30,138 @@ pub(super) struct Walk<'a> {
     pub(super) setup: String,
 }
 
-/// How far a job is, of all heaps.
-struct Progress {
-    /// The blocks of the heaps that are done.
-    before: i64,
-    all: i64,
+/// One session that takes part in a walk. The first has the lead.
+pub(super) struct Worker<'w> {
+    pub(super) number: usize,
+    /// The backend that serves it.
+    pub(super) pid: i32,
+    pub(super) work: Box<dyn Work + 'w>,
+    pub(super) throttle: &'w Throttle<'w>,
+}
+
+/// How a lane was left.
+pub(super) enum Left {
+    AtEnd,
+    /// Another session may go on from here.
+    At(Cursor),
+    /// Nobody is to go on for now.
+    Closed(Closed),
 }
 
 impl Walk<'_> {
-    /// Walks from the cursors to the ends.
-    pub(super) fn walk(&self, client: &mut Client, cursors: &[Cursor], work: &mut dyn Work) -> Result<(), Error> {
-        let mut progress = Progress { before: 0, all: cursors.iter().map(|cursor| cursor.blocks).sum() };
-        for cursor in cursors {
-            self.heap(client, cursor.clone(), work, &progress)?;
-            progress.before += cursor.blocks;
-        }
-        Ok(())
+    /// Walks from the cursors to the ends; what is returned keeps it from coming there.
+    pub(super) fn walk(&self, client: &mut Client, table: &TableRow, job: &dyn Job) -> Result<Option<Closed>, Error> {
+        let workers = self.migrator.opener().map_or(1, |_| self.migrator.limits().workers.max(1));
+        let mut lanes = cursors(client, self.plan, self.step, table, workers)?;
+        let progress = lanes.iter().map(Cursor::progress).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let throttle = Throttle::begin(self.migrator, self.plan, self.step, client, progress)?;
+        let closed = loop {
+            lanes.retain(|lane| !lane.is_at_end());
+            if lanes.is_empty() {
+                break None;
+            }
+            let crew = Crew::new(self, &throttle, lanes);
+            let closed = crew.work(client, job)?;
+            if closed.is_some() || !crew.has_lost_any() {
+                break closed;
+            }
+            // A session broke in a batch. Whether that was committed, the cursors know.
+            lanes = cursors(client, self.plan, self.step, table, workers)?;
+        };
+        throttle.end(client)?;
+        Ok(closed)
     }
 
-    fn heap(
+    /// Goes on in a lane for as long as `goes_on` says, which is asked between two batches.
+    pub(super) fn lane(
         &self,
         client: &mut Client,
+        worker: &mut Worker<'_>,
         mut cursor: Cursor,
-        work: &mut dyn Work,
-        progress: &Progress,
-    ) -> Result<(), Error> {
+        goes_on: &mut dyn FnMut(&mut Client) -> Result<bool, Error>,
+    ) -> Result<Left, Error> {
         let mut pace = Pace::new(self.migrator.limits().batch_target);
-        while cursor.place.ring < cursor.blocks {
+        while !cursor.is_at_end() {
+            if !goes_on(client)? {
+                return Ok(Left::At(cursor));
+            }
             if !cursor.place.is_in_ring() {
-                let ring = work.ring(client, &cursor)?;
+                let ring = worker.work.ring(client, &cursor)?;
                 cursor.place = cursor.place.begin(ring, cursor.blocks);
             }
-            self.step(client, &mut cursor, work, &mut pace, progress)?;
+            if let Some(closed) = self.step(client, worker, &mut cursor, &mut pace)? {
+                return Ok(Left::Closed(closed));
+            }
         }
-        Ok(())
+        Ok(Left::AtEnd)
     }
 
     /// Does the next portion, however often it must be tried.
     fn step(
         &self,
         client: &mut Client,
+        worker: &mut Worker<'_>,
         cursor: &mut Cursor,
-        work: &mut dyn Work,
         pace: &mut Pace,
-        progress: &Progress,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Closed>, Error> {
         let (mut manner, mut retries) = (Manner::Whole, 0);
         loop {
-            self.migrator.require_lead(client)?;
+            let lead = (worker.number == 0).then_some(&mut *client);
+            if let Admission::Closed(closed) = worker.throttle.admit(worker.number, lead)? {
+                return Ok(Some(closed));
+            }
             let width = if manner == Manner::Rows { 1 } else { pace.blocks(cursor.place) };
             let portion = cursor.place.portion(width);
             let begun = Instant::now();
-            match self.transact(client, cursor, work, portion, manner) {
-                Ok(batch) => {
-                    let took = begun.elapsed();
-                    // A window that the end of the ring cut short says little of a full one.
-                    if manner != Manner::Rows && portion.window.blocks() == width {
-                        pace.took(portion, took);
+            worker.throttle.starts(worker.number, worker.pid);
+            let outcome = self.transact(client, cursor, &mut *worker.work, portion, manner);
+            let took = begun.elapsed();
+            let Ok(batch) = outcome else {
+                worker.throttle.ends(worker.number, None, 0);
+                match outcome {
+                    Err(Error::Database(error)) if error.is_about_data() && manner != Manner::Rows => {
+                        // Close in on the block with the value, so that all others go on in batches.
+                        if portion.window.blocks() > 1 {
+                            pace.halve(portion);
+                        } else {
+                            manner = Manner::Rows;
+                        }
                     }
-                    cursor.place = cursor.place.after(portion);
-                    self.committed(cursor, progress, batch, took);
-                    if work.give_up_slices(client, portion, batch.updates)? {
-                        cursor.place = cursor.place.in_one_pass();
+                    Err(Error::Database(error)) if error.is_transient() && retries < RETRIES => {
+                        retries += 1;
+                        if error.is_lock_refused() && manner == Manner::Whole {
+                            manner = Manner::PastLocks;
+                        }
+                        pace.refused(portion, &error);
+                        self.retried(&error, retries);
                     }
-                    return Ok(());
+                    Err(error) => return Err(error),
+                    Ok(_) => {}
                 }
-                Err(Error::Database(error)) if error.is_about_data() && manner != Manner::Rows => {
-                    // Close in on the block with the value, so that all others go on in batches.
-                    if portion.window.blocks() > 1 {
-                        pace.halve(portion);
-                    } else {
-                        manner = Manner::Rows;
-                    }
-                }
-                Err(Error::Database(error)) if error.is_transient() && retries < RETRIES => {
-                    retries += 1;
-                    if error.is_lock_refused() && manner == Manner::Whole {
-                        manner = Manner::PastLocks;
-                    }
-                    pace.refused(portion, &error);
-                    self.retried(&error, retries);
-                }
-                Err(error) => return Err(error),
+                continue;
+            };
+            // A window that the end of the ring cut short says little of a full one.
+            if manner != Manner::Rows && portion.window.blocks() == width {
+                pace.took(portion, took);
             }
+            let done_before = cursor.place.blocks_done();
+            cursor.place = cursor.place.after(portion);
+            worker.throttle.ends(worker.number, Some(batch), cursor.place.blocks_done() - done_before);
+            self.committed(worker.throttle, batch, took);
+            if worker.work.give_up_slices(client, portion, batch.updates)? {
+                cursor.place = cursor.place.in_one_pass();
+            }
+            return Ok(None);
         }
     }
 
-    fn committed(&self, cursor: &Cursor, progress: &Progress, batch: Batch, took: Duration) {
+    fn committed(&self, throttle: &Throttle<'_>, batch: Batch, took: Duration) {
+        let (blocks, blocks_done) = throttle.progress();
         self.migrator.notify(&Event::Batch {
             plan: &self.plan.name,
             step: &self.step.name,
-            blocks_done: (progress.before + cursor.place.blocks_done()) as u64,
-            blocks: progress.all as u64,
+            blocks_done: blocks_done.max(0).unsigned_abs(),
+            blocks: blocks.max(0).unsigned_abs(),
             rows: batch.rows,
             updates: batch.updates.all,
             hot_updates: batch.updates.hot,

@@ -27,7 +27,13 @@ pub(super) struct Updates {
     pub(super) hot: u64,
 }
 
-/// A job.
+/// A job: each session that takes part in it gets work of its own.
+pub(super) trait Job: Sync {
+    /// For one session.
+    fn work(&self) -> Box<dyn Work + '_>;
+}
+
+/// What is done with the rows.
 pub(super) trait Work {
     /// What it does, for errors.
     fn doing(&self) -> &'static str;

@@ -73,7 +73,7 @@ fn rest(report: &Report, poll: Duration) -> Duration {
     let rests = report.plans.iter().flat_map(|plan| &plan.closed).map(|closed| match closed {
         Closed::FailedRows { .. } => poll * 10,
         Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
-        Closed::LockedRows { .. } => poll * 5,
+        Closed::LockedRows { .. } | Closed::JobHeld { .. } => poll * 5,
         Closed::Soak { left, .. } => (*left).clamp(poll, poll * 10),
         _ => poll,
     });

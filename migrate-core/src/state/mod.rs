@@ -1,6 +1,7 @@
 //! The state in the database: plans, journal, cursors, history.
 
 mod history;
+mod jobs;
 mod journal;
 mod plans;
 mod work;
@@ -10,6 +11,8 @@ use postgres::{Client, GenericClient};
 
 pub use history::HistoryEntry;
 pub(crate) use history::{Entry, history, record};
+pub(crate) use jobs::job;
+pub use jobs::{JobNow, JobReport};
 pub(crate) use journal::{JournalStep, StepState, finish, mark, reached, steps};
 pub(crate) use plans::{
     PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side, tables,

@@ -124,11 +124,14 @@ CREATE TABLE migrate.cursor (
     plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
     step integer NOT NULL,
     relation oid NOT NULL,
+    -- A heap is cut into lanes, each with its blocks from `first_block` up to, not including, `blocks`.
+    lane integer NOT NULL DEFAULT 0,
     shown text NOT NULL,
     -- The file it was in: rewritten since, it starts over.
     filenode oid,
+    first_block bigint NOT NULL DEFAULT 0,
     blocks bigint NOT NULL,
-    -- The blocks before `next_block` are done. From there to `ring_end` goes the ring at hand: its rows are done in so many
+    -- The blocks of the lane before `next_block` are done. From there to `ring_end` goes the ring at hand: its rows are done in so many
     -- slices, one after the other, and of the one at hand the blocks before `slice_block`. No ring is begun where it ends
     -- where it begins.
     next_block bigint NOT NULL DEFAULT 0,
@@ -140,8 +143,49 @@ CREATE TABLE migrate.cursor (
     mismatches bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    PRIMARY KEY (plan, step, relation)
+    PRIMARY KEY (plan, step, relation, lane)
 ) WITH (fillfactor = 50);
+
+-- How a job at work gets on, as it says itself every second.
+CREATE TABLE migrate.job (
+    plan bigint NOT NULL REFERENCES migrate.plan ON DELETE CASCADE,
+    step integer NOT NULL,
+    workers integer NOT NULL,
+    -- The share of the time in which each of them works.
+    duty float8 NOT NULL,
+    rows_per_second float8,
+    blocks_per_second float8,
+    -- Of the updates since the first slice of a ring; none where there are no slices.
+    hot_share float8,
+    -- Which signal holds it back, and what it stands still for.
+    limited_by text,
+    held_by text,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (plan, step)
+) WITH (fillfactor = 50);
+
+-- What operators have jobs keep to, of one plan or, without a name, of all. It lapses by itself where it has an end.
+CREATE TABLE migrate.operator_limit (
+    plan text NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('pause', 'limit')),
+    duty float8 CHECK (duty > 0 AND duty <= 1),
+    rows_per_second float8 CHECK (rows_per_second > 0),
+    workers integer CHECK (workers > 0),
+    -- Infinite is no limit at all.
+    replica_lag float8 CHECK (replica_lag > 0),
+    set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    until timestamptz,
+    decided_by text DEFAULT nullif(current_setting('migrate.decided_by', true), ''),
+    reason text DEFAULT nullif(current_setting('migrate.reason', true), ''),
+    PRIMARY KEY (plan, kind)
+);
+
+-- What the leader writes and then looks for on the replicas, to know how far they are behind.
+CREATE TABLE migrate.heartbeat (
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+    number bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50);
+INSERT INTO migrate.heartbeat DEFAULT VALUES;
 
 -- Rows that could not be converted, or whose sides disagree.
 CREATE TABLE migrate.failed_row (
