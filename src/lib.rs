@@ -10,12 +10,15 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(feature = "metrics")]
+pub use migrate_core::metrics;
 #[cfg(feature = "testing")]
 pub use migrate_core::testing;
 pub use migrate_core::{
-    Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, HistoryEntry,
-    HoldWhile, Instance, InstanceReport, IntoSource, JobNow, JobReport, Limit, Migrator, Pause, PlanReport, PlanStatus,
-    Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting, Verification,
+    Acknowledged, Blocker, BlockerKind, Closed, DatabaseError, Error, Event, Evidence, FailedRow, Failure, Failures,
+    HistoryEntry, HoldWhile, Instance, InstanceReport, IntoSource, JobNow, JobReport, Limit, Migrator, Pause,
+    PlanReport, PlanStatus, Position, Problem, Report, Service, ServiceStatus, Settings, Source, Starting,
+    Verification,
 };
 pub use migrate_plan::column::{Column, types};
 pub use migrate_plan::{Migrations, Phase, Plan, Side, Stage};

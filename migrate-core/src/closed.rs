@@ -9,6 +9,9 @@ use crate::limit::Pause;
 use crate::report::InstanceReport;
 
 /// A gate that is closed, with the evidence.
+///
+/// Its text names failed rows by key and SQLSTATE alone, since it goes into logs and to other processes; a
+/// [`FailedRow`] and a [`Report`](crate::Report) tell the values as well.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Closed {
@@ -16,6 +19,8 @@ pub enum Closed {
     FailedRows {
         /// How many, as far as they were looked for.
         count: u64,
+        /// Whether there may be more: as many are kept as [`Settings::failed_rows`](crate::Settings::failed_rows) allows.
+        more: bool,
         /// The first of them.
         rows: Vec<FailedRow>,
     },
@@ -129,6 +134,9 @@ pub struct FailedRow {
     pub table: String,
     /// The primary key as JSON, or the row's place where there is no key.
     pub key: String,
+    /// What the conversion reads, as JSON: a text for each column, cut after 200 characters. `None` where values are not
+    /// kept, see [`Settings::keep_values`](crate::Settings::keep_values), and for rows whose sides disagree.
+    pub value: Option<String>,
     /// The SQLSTATE.
     pub sqlstate: String,
     /// PostgreSQL's message.
@@ -143,16 +151,74 @@ impl fmt::Display for Evidence {
 
 impl fmt::Display for FailedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {} {}", self.table, self.key, self.sqlstate, self.message)
+        write!(f, "{} {}: {} {}", self.table, self.key, self.sqlstate, self.message)?;
+        self.value.as_ref().map_or(Ok(()), |value| write!(f, "; value {value}"))
+    }
+}
+
+/// A row without what may be personal data: PostgreSQL's messages quote values.
+struct Bare<'a>(&'a FailedRow);
+
+impl fmt::Display for Bare<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let FailedRow { table, key, sqlstate, message, .. } = self.0;
+        match sqlstate.as_str() {
+            "" => write!(f, "{table} {key}: {message}"),
+            sqlstate => write!(f, "{table} {key}: {sqlstate}"),
+        }
+    }
+}
+
+impl Closed {
+    /// With the values of rows: for the person who asks, where the rest is for logs and for other processes too.
+    pub(crate) fn in_full(&self) -> InFull<'_> {
+        InFull(self)
+    }
+
+    /// The word for the gate, as `--json` and the metrics have it: `failed_rows`, `soak` …
+    pub fn gate(&self) -> &'static str {
+        match self {
+            Closed::FailedRows { .. } => "failed_rows",
+            Closed::OutOfBounds { .. } => "out_of_bounds",
+            Closed::Mismatches { .. } => "mismatches",
+            Closed::LockedRows { .. } => "locked_rows",
+            Closed::Soak { .. } => "soak",
+            Closed::Dependents { .. } => "dependents",
+            Closed::Unfinished { .. } => "unfinished",
+            Closed::Instances { .. } => "instances",
+            Closed::Sessions { .. } => "sessions",
+            Closed::Statements { .. } => "statements",
+            Closed::Functions { .. } => "functions",
+            Closed::Unseen { .. } => "unseen",
+            Closed::Paused { .. } => "paused",
+            Closed::JobHeld { .. } => "job_held",
+            Closed::Held { .. } => "held",
+        }
+    }
+
+    /// What stands before the rows.
+    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Closed::FailedRows { count, more, .. } => {
+                let more = if *more { " or more" } else { "" };
+                write!(f, "{count}{more} rows do not convert; mend them and run again:")
+            }
+            Closed::Mismatches { count, .. } => write!(
+                f,
+                "{count} rows disagree, so something wrote them past the sync triggers; write one side of them again and \
+                 run again:"
+            ),
+            _ => Ok(()),
+        }
     }
 }
 
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Closed::FailedRows { count, rows } => {
-                write!(f, "{count} rows do not convert; mend them and run again:")?;
-                listed(f, rows)
+            Closed::FailedRows { rows, .. } | Closed::Mismatches { rows, .. } => {
+                self.head(f)?;
+                listed(f, &rows.iter().map(Bare).collect::<Vec<_>>())
             }
             Closed::OutOfBounds { column, bound, count, more, keys } => {
                 let more = if *more { "more than " } else { "" };
@@ -162,14 +228,6 @@ impl fmt::Display for Closed {
                      done; mend them, or declare a wider bound, and run again:"
                 )?;
                 listed(f, keys)
-            }
-            Closed::Mismatches { count, rows } => {
-                write!(
-                    f,
-                    "{count} rows disagree, so something wrote them past the sync triggers; write one side of them \
-                     again and run again:"
-                )?;
-                listed(f, rows)
             }
             Closed::LockedRows { table, count } => {
                 write!(f, "{count} rows of {table} are locked by other transactions; run again when those have ended")
@@ -232,6 +290,21 @@ impl fmt::Display for Closed {
                 "an operator has reverted it, or holds it before its first step; release it to start, or revert it once more \
                  where that was cut short"
             ),
+        }
+    }
+}
+
+/// See [`Closed::in_full`].
+pub(crate) struct InFull<'a>(&'a Closed);
+
+impl fmt::Display for InFull<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Closed::FailedRows { rows, .. } | Closed::Mismatches { rows, .. } => {
+                self.0.head(f)?;
+                listed(f, rows)
+            }
+            other => write!(f, "{other}"),
         }
     }
 }

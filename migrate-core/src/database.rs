@@ -69,6 +69,11 @@ impl DatabaseError {
         self.code().is_some_and(|code| [SqlState::LOCK_NOT_AVAILABLE, SqlState::T_R_DEADLOCK_DETECTED].contains(code))
     }
 
+    /// The SQLSTATE; a word where the connection is to blame.
+    pub(crate) fn sqlstate(&self) -> &str {
+        self.code().map_or("connection", |code| code.code())
+    }
+
     /// Whether the session is gone: the connection broke, or the server ended it.
     pub(crate) fn is_of_the_connection(&self) -> bool {
         self.code().is_none_or(|code| code.code().starts_with("08") || code.code().starts_with("57P"))

@@ -13,7 +13,7 @@ use crate::gate::Look;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
 use crate::state::{self, JournalStep, PlanRow, Status, StepState, UnderWay};
-use crate::{bounds, gate, hold, leader, limit, preflight, session, step};
+use crate::{bounds, gate, hold, job, leader, limit, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
 const PROOFS: u32 = 3;
@@ -30,7 +30,9 @@ pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str,
     let mut report = Report { unknown: unknown(plans, &known), ..Report::default() };
     for plan in plans {
         let ordered = order.filter(|(name, _)| *name == plan.name).map(|(_, phase)| phase);
-        report.plans.push(Drive { migrator, plan }.forward(client, ordered)?);
+        let done = Drive { migrator, plan }.forward(client, ordered)?;
+        migrator.notify(&Event::Rested { plan: &done.name, closed: &done.closed });
+        report.plans.push(done);
     }
     Ok(report)
 }
@@ -68,6 +70,7 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
             let (waits_for, looked_at) = state::last_look(client, row.id)?;
             found.waits_for = waits_for;
             found.looked_at = looked_at.map(Duration::from_secs_f64);
+            found.closed.extend(job::closed(client, migrator.limits(), row.id)?);
             found.job = state::job(client, row.id)?;
             found.limits = limit::in_force(client, &row.name)?.into_words();
             found.acknowledged = Acknowledgements::of(client, &row.name)?.into_words();

@@ -5,6 +5,7 @@ use std::time::Duration;
 use migrate_plan::{LockMode, Phase};
 
 use crate::blocker::Blocker;
+use crate::closed::Closed;
 
 /// One thing that happened, for progress bars, logs and tests. The same goes to `tracing`.
 #[derive(Clone, Debug)]
@@ -102,6 +103,10 @@ pub enum Event<'a> {
         blocks: u64,
         /// Rows filled, or compared, by this batch.
         rows: u64,
+        /// Row versions that it wrote: counted where a table is filled in several passes, and `track_counts` is on.
+        updates: u64,
+        /// Those of them that found room in the block of the old one, and needed no index entry.
+        hot_updates: u64,
         /// How long it took.
         took: Duration,
     },
@@ -154,9 +159,25 @@ pub enum Event<'a> {
         plan: &'a str,
         /// The step.
         step: &'a str,
+        /// The SQLSTATE; `connection` where there is none.
+        sqlstate: &'a str,
         /// The reason, with its SQLSTATE.
         reason: &'a str,
     },
+    /// Everything that can be done for a plan now is done.
+    Rested {
+        /// The plan.
+        plan: &'a str,
+        /// What keeps it from going on to its stage; nothing where it is there.
+        closed: &'a [Closed],
+    },
+    /// This process leads now.
+    LeadTaken {
+        /// Its term.
+        term: i64,
+    },
+    /// This process leads no more.
+    LeadGiven,
     /// A leader that was not heard of for too long had its session ended by this instance.
     Deposed {
         /// The backend's process.

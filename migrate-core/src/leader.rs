@@ -142,16 +142,30 @@ pub(crate) fn release(client: &mut Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says that there is nothing to do for a while, in the term of this session.
+/// Says that there is nothing to do for a while, in the term of this session; not where somebody has asked for another look
+/// since it began.
 pub(crate) fn rest(client: &mut Client, pause: Duration) -> Result<(), Error> {
     client
         .tell(
             "UPDATE migrate.leader SET trouble = NULL, \
-                    idle_until = clock_timestamp() + pg_catalog.make_interval(secs => $1) \
+                    idle_until = CASE WHEN asked_at > took_at THEN NULL \
+                                 ELSE clock_timestamp() + pg_catalog.make_interval(secs => $1) END \
              WHERE term = nullif(pg_catalog.current_setting('migrate.term', true), '')::bigint",
             &[&pause.as_secs_f64()],
         )
         .doing("resting")?;
+    Ok(())
+}
+
+/// Asks whoever leads to look at everything again: at once, or when it has done what it is at.
+pub(crate) fn disturb(client: &mut impl GenericClient) -> Result<(), Error> {
+    client
+        .tell(
+            "UPDATE migrate.leader SET asked_at = clock_timestamp(), idle_until = NULL \
+             RETURNING pg_catalog.pg_notify('migrate', '')",
+            &[],
+        )
+        .doing("asking for another look")?;
     Ok(())
 }
 

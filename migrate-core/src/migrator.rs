@@ -10,6 +10,7 @@ use postgres::Client;
 use crate::acknowledge::Acknowledged;
 use crate::error::Error;
 use crate::event::Event;
+use crate::failures::{self, Failures};
 use crate::instance::{Instance, Knowledge};
 use crate::leader::{Claimant, Lead, begin_term, lead};
 use crate::limit::Limit;
@@ -50,6 +51,8 @@ type Opener = Box<dyn Fn() -> Result<Client, Error> + Send + Sync>;
 impl Migrator {
     /// A runner with the default settings.
     pub fn new(migrations: &'static Migrations) -> Migrator {
+        #[cfg(feature = "metrics")]
+        crate::metrics::describe();
         Migrator {
             migrations,
             settings: Settings::default(),
@@ -360,11 +363,39 @@ impl Migrator {
         })
     }
 
+    /// The rows that stand in the way of a running plan, or of all, with key, value and error: how many, and the first
+    /// `limit` of them. Empty where nothing has started.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan; a broken connection, or a role that may not read the
+    /// state.
+    pub fn failed(&self, client: &mut Client, plan: Option<&str>, limit: u32) -> Result<Failures, Error> {
+        reading(client, |transaction| failures::all(transaction, plan, limit))
+    }
+
+    /// Has the service that leads look at the failed rows of a plan again at once, or as soon as it has done what it is at;
+    /// without being asked it looks every ten [`Settings::poll`]s. Answers how many such rows are kept: where there are
+    /// none, nobody is asked. Where no service lives the next [`run`](Migrator::run) looks.
+    ///
+    /// A look finds the failed rows by their keys, and fills those that convert by now; the whole table is read again only when
+    /// none of them fails any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStarted`] where the database does not know the plan.
+    pub fn retry(&self, client: &mut Client, plan: impl AsRef<str>) -> Result<u64, Error> {
+        with_session(client, &self.decision, |client| failures::retry(client, plan.as_ref()))
+    }
+
     /// Carries plans forward, in a term of its own.
     fn drive(&self, client: &mut Client, order: Option<(&str, Phase)>) -> Result<Report, Error> {
         state::ensure(client)?;
-        begin_term(client, Claimant::default())?;
-        drive::run(self, client, order)
+        let term = begin_term(client, Claimant::default())?;
+        self.notify(&Event::LeadTaken { term });
+        let outcome = drive::run(self, client, order);
+        self.notify(&Event::LeadGiven);
+        outcome
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
@@ -443,6 +474,8 @@ impl Migrator {
     }
 
     pub(crate) fn notify(&self, event: &Event<'_>) {
+        #[cfg(feature = "metrics")]
+        crate::metrics::record(event);
         if let Some(observer) = &self.observer {
             observer(event);
         }

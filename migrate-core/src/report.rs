@@ -210,7 +210,7 @@ impl fmt::Display for PlanReport {
             writeln!(f, "    note    {limit}")?;
         }
         for closed in &self.closed {
-            writeln!(f, "    closed  {closed}")?;
+            writeln!(f, "    closed  {}", closed.in_full())?;
         }
         if let Some(at) = self.looked_at {
             let closed: Vec<String> = self.closed.iter().map(ToString::to_string).collect();

@@ -55,6 +55,10 @@ pub struct Settings {
     pub row_wait: Duration,
     /// How many failing rows a backfill records before it stops. Default: 1000.
     pub failed_rows: u32,
+    /// Whether the state keeps, with each failing row, what the conversion reads of it: it may be personal data. It is in no
+    /// log and no event, and only the role that migrates may read it. Without it PostgreSQL's message, which quotes values,
+    /// is kept neither; the key is always kept. Default: true.
+    pub keep_values: bool,
     /// How long [`start`](crate::Migrator::start) waits for the schema to serve the build. Default: 60 s.
     pub start_budget: Duration,
     /// How often an instance says that it lives. Default: 5 s.
@@ -88,6 +92,7 @@ impl Default for Settings {
             leader_wait: Duration::from_secs(30),
             row_wait: Duration::from_secs(60),
             failed_rows: 1000,
+            keep_values: true,
             start_budget: Duration::from_secs(60),
             beat: Duration::from_secs(5),
             lease: Duration::from_secs(30),
@@ -139,6 +144,7 @@ impl fmt::Debug for Settings {
             .field("leader_wait", &self.leader_wait)
             .field("row_wait", &self.row_wait)
             .field("failed_rows", &self.failed_rows)
+            .field("keep_values", &self.keep_values)
             .field("start_budget", &self.start_budget)
             .field("beat", &self.beat)
             .field("lease", &self.lease)

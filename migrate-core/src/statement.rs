@@ -51,6 +51,6 @@ pub(crate) fn perform(
 
 fn tell_retry(migrator: &Migrator, plan: &PlanRow, step: &JournalStep, error: &DatabaseError) {
     tracing::warn!(plan = plan.name, step = step.name, %error, "the statement was ended; trying again");
-    let reason = error.to_string();
-    migrator.notify(&Event::Retried { plan: &plan.name, step: &step.name, reason: &reason });
+    let (sqlstate, reason) = (error.sqlstate(), error.to_string());
+    migrator.notify(&Event::Retried { plan: &plan.name, step: &step.name, sqlstate, reason: &reason });
 }

@@ -60,8 +60,8 @@ fn lock(waited: Duration, holders: &[String]) -> String {
     format!(" after {:.3} s for its lock{held}", waited.as_secs_f64())
 }
 
-/// What an operator has typed stays on the line of its entry.
-fn in_one_line(text: &str) -> String {
+/// What an operator has typed, or a value says, stays on the line of its entry.
+pub(super) fn in_one_line(text: &str) -> String {
     text.split(char::is_control).collect::<Vec<_>>().join(" ")
 }
 

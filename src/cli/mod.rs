@@ -14,12 +14,13 @@
 //! answer is no (a closed gate for `up`, a revert, a word or a baseline that is refused, `lock --check` with a file that is not up to date) and
 //! with 2 where it could not do its work.
 //!
-//! # `status`, `up`, `revert`, `hold`, `release`, `pause`, `resume`, `limit`, `verify`, `acknowledge`, `instances`, `history`, `baseline`
+//! # `status`, `up`, `revert`, `hold`, `release`, `pause`, `resume`, `limit`, `verify`, `failed`, `retry`, `acknowledge`, `instances`, `history`, `baseline`
 //!
 //! They work on the database that `--database-url` or `DATABASE_URL` names, and do what [`Migrator`](crate::Migrator) does
 //! under these names; `up --plan NAME --to PHASE` is [`advance`](crate::Migrator::advance), and `revert NAME --to PHASE`
 //! [`revert_to`](crate::Migrator::revert_to). `acknowledge PLAN WORD` takes the words that a closed gate shows in brackets,
-//! and `--withdraw` takes them back. `--by` and `--why` are kept in the history. A revert that drops columns
+//! and `--withdraw` takes them back. `failed` lists the rows that do not convert, with their values; once they are mended, `retry`
+//! has the instance that leads look at once. `--by` and `--why` are kept in the history. A revert that drops columns
 //! which processes may use asks for `--yes`. The address is read as [`Source::url`](crate::Source::url) reads it, TLS is
 //! the one of the feature `rustls` or `native-tls`, and what migrates refuses a pooler of transactions.
 //!
@@ -43,6 +44,7 @@ mod context;
 mod database;
 mod decision;
 mod error;
+mod failed;
 mod history;
 mod hold;
 mod instances;
@@ -53,6 +55,7 @@ mod pause;
 mod phase;
 mod release;
 mod report;
+mod retry;
 mod revert;
 mod status;
 mod up;
@@ -94,6 +97,8 @@ enum Command {
     Limit(limit::Limit),
     Verify(verify::Verify),
     History(history::History),
+    Failed(failed::Failed),
+    Retry(retry::Retry),
     Acknowledge(acknowledge::Acknowledge),
     Instances(instances::Instances),
     Baseline(baseline::Baseline),
@@ -144,6 +149,8 @@ pub fn run(
         Command::Limit(limit) => limit.run(&mut context),
         Command::Verify(verify) => verify.run(&mut context),
         Command::History(history) => history.run(&mut context),
+        Command::Failed(failed) => failed.run(&mut context),
+        Command::Retry(retry) => retry.run(&mut context),
         Command::Acknowledge(acknowledge) => acknowledge.run(&mut context),
         Command::Instances(instances) => instances.run(&mut context),
         Command::Baseline(baseline) => baseline.run(&mut context),

@@ -74,32 +74,34 @@ fn position(position: Position) -> &'static str {
 
 /// A gate: its kind, its sentence, and the evidence.
 pub(super) fn closed(closed: &Closed) -> Value {
-    let (gate, evidence) = match closed {
-        Closed::FailedRows { count, rows } => ("failed_rows", json!({ "count": count, "rows": failed(rows) })),
-        Closed::Mismatches { count, rows } => ("mismatches", json!({ "count": count, "rows": failed(rows) })),
+    let evidence = match closed {
+        Closed::FailedRows { count, more, rows } => {
+            json!({ "count": count, "more": more, "rows": failed(rows) })
+        }
+        Closed::Mismatches { count, rows } => json!({ "count": count, "rows": failed(rows) }),
         Closed::OutOfBounds { column, bound, count, more, keys } => {
-            ("out_of_bounds", json!({ "column": column, "bound": bound, "count": count, "more": more, "keys": keys }))
+            json!({ "column": column, "bound": bound, "count": count, "more": more, "keys": keys })
         }
-        Closed::LockedRows { table, count } => ("locked_rows", json!({ "table": table, "count": count })),
-        Closed::Soak { before, left } => ("soak", json!({ "before": before, "seconds_left": left.as_secs_f64() })),
-        Closed::Dependents { objects } => ("dependents", json!({ "objects": objects })),
-        Closed::Unfinished { plan } => ("unfinished", json!({ "plan": plan })),
+        Closed::LockedRows { table, count } => json!({ "table": table, "count": count }),
+        Closed::Soak { before, left } => json!({ "before": before, "seconds_left": left.as_secs_f64() }),
+        Closed::Dependents { objects } => json!({ "objects": objects }),
+        Closed::Unfinished { plan } => json!({ "plan": plan }),
         Closed::Instances { instances } => {
-            ("instances", json!({ "instances": instances.iter().map(instances::object).collect::<Vec<_>>() }))
+            json!({ "instances": instances.iter().map(instances::object).collect::<Vec<_>>() })
         }
-        Closed::Sessions { sessions } => ("sessions", json!({ "sessions": seen(sessions) })),
-        Closed::Statements { statements } => ("statements", json!({ "statements": seen(statements) })),
-        Closed::Functions { functions } => ("functions", json!({ "functions": seen(functions) })),
-        Closed::Unseen { evidence } => ("unseen", json!({ "unseen": seen(evidence) })),
+        Closed::Sessions { sessions } => json!({ "sessions": seen(sessions) }),
+        Closed::Statements { statements } => json!({ "statements": seen(statements) }),
+        Closed::Functions { functions } => json!({ "functions": seen(functions) }),
+        Closed::Unseen { evidence } => json!({ "unseen": seen(evidence) }),
         Closed::Paused { pause } => {
             let left = pause.left.map(|left| left.as_secs_f64());
-            ("paused", json!({ "by": pause.by, "reason": pause.reason, "seconds_left": left }))
+            json!({ "by": pause.by, "reason": pause.reason, "seconds_left": left })
         }
-        Closed::JobHeld { reason } => ("job_held", json!({ "reason": reason })),
-        Closed::Held { at } => ("held", json!({ "at": at.map(Phase::as_str) })),
-        _ => ("other", Value::Null),
+        Closed::JobHeld { reason } => json!({ "reason": reason }),
+        Closed::Held { at } => json!({ "at": at.map(Phase::as_str) }),
+        _ => Value::Null,
     };
-    json!({ "gate": gate, "message": closed.to_string(), "evidence": evidence })
+    json!({ "gate": closed.gate(), "message": closed.to_string(), "evidence": evidence })
 }
 
 /// Evidence with the word that acknowledges it.
@@ -108,6 +110,11 @@ fn seen(evidence: &[Evidence]) -> Vec<Value> {
 }
 
 fn failed(rows: &[FailedRow]) -> Vec<Value> {
-    let one = |row: &FailedRow| json!({ "table": row.table, "key": row.key, "sqlstate": row.sqlstate, "message": row.message });
-    rows.iter().map(one).collect()
+    rows.iter().map(failed_row).collect()
+}
+
+/// A failed row for a script: its value is an object, a text for each column.
+pub(super) fn failed_row(row: &FailedRow) -> Value {
+    let value: Option<Value> = row.value.as_ref().and_then(|value| serde_json::from_str(value).ok());
+    json!({ "table": row.table, "key": row.key, "value": value, "sqlstate": row.sqlstate, "message": row.message })
 }

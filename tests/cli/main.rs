@@ -2,6 +2,7 @@
 //! `DATABASE_URL` names.
 
 mod addresses;
+mod failed;
 mod gates;
 mod holds;
 mod jobs;

@@ -146,7 +146,7 @@ fn a_later_value_outside_is_a_row_that_does_not_convert() {
     // It fails no statement of the old application.
     run(&mut client, "UPDATE till SET total = 9000000000 WHERE id = 5");
     let report = migrator.run(&mut client).expect("a run");
-    let [Closed::FailedRows { count: 1, rows }] = &report.plans[0].closed[..] else { panic!("{report}") };
+    let [Closed::FailedRows { count: 1, rows, .. }] = &report.plans[0].closed[..] else { panic!("{report}") };
     assert_eq!((rows[0].key.as_str(), rows[0].sqlstate.as_str()), ("{\"id\": 5}", "22003"));
     run(&mut client, "UPDATE till SET total = 9 WHERE id = 5");
     assert!(migrator.run(&mut client).expect("a run").is_complete());
@@ -165,7 +165,7 @@ fn a_value_that_is_no_number_is_a_row_that_does_not_convert() {
     assert!(migrator.advance(&mut client, CENTS, Phase::Expand).expect("an expansion").is_complete());
     run(&mut client, "UPDATE till SET total = 'NaN' WHERE id = 5");
     let report = migrator.run(&mut client).expect("a run");
-    let [Closed::FailedRows { count: 1, rows }] = &report.plans[0].closed[..] else { panic!("{report}") };
+    let [Closed::FailedRows { count: 1, rows, .. }] = &report.plans[0].closed[..] else { panic!("{report}") };
     assert_eq!((rows[0].key.as_str(), rows[0].sqlstate.as_str()), ("{\"id\": 5}", "0A000"));
     run(&mut client, "UPDATE till SET total = 2 WHERE id = 5");
     assert!(migrator.run(&mut client).expect("a run").is_complete());

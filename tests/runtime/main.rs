@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, missing_docs)]
 
 mod acknowledge;
+mod backfill_kills;
 mod bad_input;
 mod bad_orders;
 mod bad_rows;
@@ -15,6 +16,7 @@ mod configs;
 mod crossings;
 mod database;
 mod exhaustive;
+mod failed_rows;
 mod gates;
 mod gates_functions;
 mod gates_sessions;
@@ -26,6 +28,7 @@ mod hostile;
 mod interleavings;
 mod kills;
 mod locks;
+mod measured;
 mod model;
 mod mutants;
 mod observed;

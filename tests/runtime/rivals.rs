@@ -213,7 +213,7 @@ fn an_overflow_in_up_does_not_fail_the_old_application() {
     );
     assert_eq!(observed::rows(&mut client, "SELECT price, tiny FROM till ORDER BY id"), ["40001|", "7|7", "50001|"]);
     let report = migrator.run(&mut client).expect("a run");
-    let [Closed::FailedRows { count: 2, rows }] = &report.plans[0].closed[..] else { panic!("{report}") };
+    let [Closed::FailedRows { count: 2, rows, .. }] = &report.plans[0].closed[..] else { panic!("{report}") };
     assert!(
         rows.iter().all(|row| row.sqlstate == "22003" && row.message.contains("smallint out of range")),
         "{report}"

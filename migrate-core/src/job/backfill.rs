@@ -3,17 +3,16 @@
 use std::time::Instant;
 
 use migrate_plan::sync::BACKFILL_SETTING;
-use postgres::{Client, Transaction};
+use postgres::{Client, SimpleQueryMessage, Transaction};
 
 use super::cursor::Cursor;
-use super::failed::{Found, keep};
+use super::failed::{Failures, Reason};
 use super::passes::Passes;
 use super::place::{Portion, Ring};
+use super::row::RowSql;
 use super::walk::Walk;
 use super::work::{Batch, Job, Updates, Work};
-use crate::ask::Ask;
-use crate::catalog;
-use crate::database::{DatabaseError, Doing};
+use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
@@ -29,10 +28,6 @@ pub(crate) fn backfill(
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
-    // Rows that failed before are looked at again: somebody may have mended them.
-    client
-        .tell("DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2", &[&plan.id, &step.number])
-        .doing("looking at failed rows again")?;
     let walk = fill.walk();
     if let Some(closed) = walk.walk(client, table, &fill)? {
         return Ok(vec![closed]);
@@ -87,6 +82,11 @@ impl Fill<'_> {
         format!("UPDATE ONLY {heap} SET {} WHERE {condition} AND ({})", self.table.fill, self.table.unfilled)
     }
 
+    /// The rows that fail.
+    pub(super) fn failures(&self) -> Failures<'_> {
+        Failures { plan: self.plan, step: self.step, settings: self.migrator.limits() }
+    }
+
     /// One block, row by row, each in a savepoint; a row whose value does not convert is kept.
     pub(super) fn rows(
         &self,
@@ -94,64 +94,65 @@ impl Fill<'_> {
         cursor: &Cursor,
         condition: &str,
     ) -> Result<(Batch, u64), Error> {
-        let key = catalog::key_sql(transaction, cursor.relation)?;
+        let row_sql = RowSql::of(transaction, self.plan, self.table, cursor.relation)?;
         let places = transaction
-            .query(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {condition}", cursor.sql), &[])
+            .query(&format!("SELECT ctid::text, {}::text FROM ONLY {} WHERE {condition}", row_sql.key, cursor.sql), &[])
             .doing("listing the rows of a block")?;
         let (mut batch, mut locked) = (Batch::default(), 0);
         for row in places {
             let (place, key): (String, String) = (row.get(0), row.get(1));
-            match self.row(transaction, cursor, &place)? {
+            match self.row(transaction, cursor, &format!("ctid = '{place}'::tid"))? {
                 Outcome::Filled(rows) => batch.rows += rows,
                 Outcome::Locked => locked += 1,
-                Outcome::Failed { sqlstate, message } => {
-                    let found = Found { key: &key, sqlstate: &sqlstate, message: &message };
-                    keep(transaction, self.plan, self.step, cursor, &found)?;
+                Outcome::Failed(reason) => {
+                    self.failures().keep(transaction, cursor, &row_sql, (&place, &key), &reason)?;
                 }
             }
         }
         Ok((batch, locked))
     }
 
-    fn row(&self, transaction: &mut Transaction<'_>, cursor: &Cursor, place: &str) -> Result<Outcome, Error> {
-        let condition = format!("ctid = '{place}'::tid");
-        let sql = format!("{} RETURNING ({})", self.statement(&cursor.sql, &condition), self.table.unfilled);
-        let mut savepoint = transaction.transaction().doing("beginning a savepoint")?;
-        savepoint.batch_execute("SET LOCAL lock_timeout = 20").doing("setting up a savepoint")?;
-        match savepoint.query(&sql, &[]).doing("filling a row") {
-            Ok(rows) => {
-                savepoint.commit().doing("releasing a savepoint")?;
-                if rows.iter().any(|row| row.get::<_, Option<bool>>(0) == Some(true)) {
-                    return Ok(Outcome::Failed {
-                        sqlstate: "23502".to_owned(),
-                        message: "`up` gives null, and the new column is declared not null".to_owned(),
-                    });
+    /// The row of `condition`, if there is one and it is not filled.
+    pub(super) fn row(
+        &self,
+        transaction: &mut Transaction<'_>,
+        cursor: &Cursor,
+        condition: &str,
+    ) -> Result<Outcome, Error> {
+        let sql = format!("{} RETURNING ({})", self.statement(&cursor.sql, condition), self.table.unfilled);
+        // One message for the attempt, and one for what becomes of it: many rows may have to be tried.
+        let attempt = format!("SAVEPOINT \"~row\"; SET LOCAL lock_timeout = 20; {sql}");
+        let undo = "ROLLBACK TO SAVEPOINT \"~row\"; RELEASE SAVEPOINT \"~row\"";
+        let outcome = match transaction.simple_query(&attempt).doing("filling a row") {
+            Ok(answer) => {
+                let rows: Vec<Option<&str>> = answer
+                    .iter()
+                    .filter_map(|message| match message {
+                        SimpleQueryMessage::Row(row) => Some(row.get(0)),
+                        _ => None,
+                    })
+                    .collect();
+                if !rows.contains(&Some("t")) {
+                    transaction.batch_execute("RELEASE SAVEPOINT \"~row\"").doing("releasing a savepoint")?;
+                    return Ok(Outcome::Filled(rows.len() as u64));
                 }
-                Ok(Outcome::Filled(rows.len() as u64))
+                Outcome::Failed(Reason::null())
             }
-            Err(error) if error.is_about_data() => {
-                savepoint.rollback().doing("rolling a savepoint back")?;
-                Ok(Outcome::failed(&error))
-            }
-            Err(error) if error.is_lock_refused() => {
-                savepoint.rollback().doing("rolling a savepoint back")?;
-                Ok(Outcome::Locked)
-            }
-            Err(error) => Err(error.into()),
-        }
+            Err(error) if error.is_about_data() => Outcome::Failed(Reason::of(&error, self.migrator.limits())),
+            Err(error) if error.is_lock_refused() => Outcome::Locked,
+            Err(error) => return Err(error.into()),
+        };
+        transaction.batch_execute(undo).doing("rolling a savepoint back")?;
+        Ok(outcome)
     }
 }
 
-enum Outcome {
+/// What became of a row.
+pub(super) enum Outcome {
+    /// So many were filled: one, or none that needed it.
     Filled(u64),
     Locked,
-    Failed { sqlstate: String, message: String },
-}
-
-impl Outcome {
-    fn failed(error: &DatabaseError) -> Outcome {
-        Outcome::Failed { sqlstate: error.code().map_or("", |code| code.code()).to_owned(), message: error.message() }
-    }
+    Failed(Reason),
 }
 
 impl Job for Fill<'_> {

@@ -4,6 +4,7 @@
 //! the load of the database and by operators ([`throttle`]). What is done with a portion is a [`work::Work`]: filling,
 //! comparing.
 
+mod again;
 mod backfill;
 mod crew;
 mod cursor;
@@ -14,6 +15,7 @@ mod layout;
 mod pace;
 mod passes;
 mod place;
+mod row;
 mod sweep;
 mod throttle;
 mod transaction;
@@ -22,6 +24,7 @@ mod walk;
 mod work;
 
 pub(crate) use backfill::backfill;
+pub(crate) use failed::{closed, failed_row};
 pub(crate) use verify::{Compared, verify, verify_now};
 
 /// Tells the statements of jobs from those of applications where a server counts statements: as a name of the query itself

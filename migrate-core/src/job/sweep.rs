@@ -7,7 +7,6 @@ use postgres::Client;
 
 use super::backfill::Fill;
 use super::cursor::Cursor;
-use super::failed::kept;
 use super::place::Window;
 use super::walk::Walk;
 use crate::ask::Ask;
@@ -22,36 +21,51 @@ const LOOK: i64 = 4096;
 /// Between two looks at rows that others hold locked.
 const POLL: Duration = Duration::from_millis(50);
 
+/// A block with rows that others hold locked.
+struct Locked {
+    cursor: Cursor,
+    block: i64,
+    rows: u64,
+}
+
 impl Fill<'_> {
-    /// The last look, at every row: what moved between the windows, was locked, or does not convert.
+    /// The last look, at every row: what moved between the windows, was locked, or does not convert. Where rows are known
+    /// that do not, these come first.
     pub(super) fn sweep(&self, client: &mut Client, walk: &Walk<'_>) -> Result<Option<Closed>, Error> {
-        let begun = Instant::now();
-        loop {
-            client
-                .tell(
-                    "DELETE FROM migrate.failed_row WHERE plan = $1 AND step = $2",
-                    &[&self.plan.id, &self.step.number],
-                )
-                .doing("looking at failed rows again")?;
-            let mut locked = 0;
-            for heap in catalog::heaps(client, &self.table.sql())? {
-                locked += self.sweep_heap(client, walk, &Cursor::at_first(heap))?;
-            }
-            let (count, rows) = kept(client, self.plan, self.step)?;
-            if locked == 0 {
-                return Ok((count > 0).then_some(Closed::FailedRows { count, rows }));
-            }
-            if begun.elapsed() >= self.migrator.limits().row_wait {
-                return Ok(Some(Closed::LockedRows { table: self.table.shown(), count: locked }));
-            }
-            thread::sleep(POLL);
+        if let Some(closed) = self.still_fail(client, walk)? {
+            return Ok(Some(closed));
         }
+        let (begun, failures) = (Instant::now(), self.failures());
+        failures.forget(client)?;
+        let mut locked = Vec::new();
+        for heap in catalog::heaps(client, &self.table.sql())? {
+            locked.extend(self.sweep_heap(client, walk, &Cursor::at_first(heap))?);
+        }
+        // Whoever holds a row locked and moves it away has it filled by the sync in that very write.
+        while !locked.is_empty() {
+            if begun.elapsed() >= self.migrator.limits().row_wait {
+                let count = locked.iter().map(|block| block.rows).sum();
+                return Ok(Some(Closed::LockedRows { table: self.table.shown(), count }));
+            }
+            self.migrator.require_lead(client)?;
+            thread::sleep(POLL);
+            let mut still = Vec::new();
+            for block in locked {
+                still.extend(self.sweep_block(client, walk, &block.cursor, block.block)?);
+            }
+            locked = still;
+        }
+        if !failures.is_full(failures.count(client)?) {
+            failures.settle(client)?;
+        }
+        failures.closed(client)
     }
 
-    /// Looks at a heap and fills what it finds; answers how many rows were locked.
-    fn sweep_heap(&self, client: &mut Client, walk: &Walk<'_>, cursor: &Cursor) -> Result<u64, Error> {
-        let (mut from, mut size, mut locked) = (0, LOOK, 0);
+    /// Looks at a heap and fills what it finds; answers the blocks with rows that were locked.
+    fn sweep_heap(&self, client: &mut Client, walk: &Walk<'_>, cursor: &Cursor) -> Result<Vec<Locked>, Error> {
+        let (mut from, mut size, mut locked) = (0, LOOK, Vec::new());
         while from < cursor.blocks {
+            self.migrator.require_lead(client)?;
             let window = Window { from, to: cursor.blocks.min(from + size) };
             let blocks = match self.unfilled_blocks(client, cursor, window) {
                 Ok(blocks) => blocks,
@@ -65,17 +79,29 @@ impl Fill<'_> {
                 Err(error) => return Err(error),
             };
             for block in blocks {
-                if kept(client, self.plan, self.step)?.0 >= u64::from(self.migrator.limits().failed_rows) {
-                    return Ok(0);
+                let failures = self.failures();
+                if failures.is_full(failures.count(client)?) {
+                    return Ok(locked);
                 }
-                let mut transaction = walk.begin(client)?;
-                locked += self.rows(&mut transaction, cursor, &Window { from: block, to: block + 1 }.condition())?.1;
-                transaction.commit().doing("committing a block")?;
+                locked.extend(self.sweep_block(client, walk, cursor, block)?);
             }
             from = window.to;
             size = (size * 2).min(LOOK);
         }
         Ok(locked)
+    }
+
+    fn sweep_block(
+        &self,
+        client: &mut Client,
+        walk: &Walk<'_>,
+        cursor: &Cursor,
+        block: i64,
+    ) -> Result<Option<Locked>, Error> {
+        let mut transaction = walk.begin(client)?;
+        let rows = self.rows(&mut transaction, cursor, &Window { from: block, to: block + 1 }.condition())?.1;
+        transaction.commit().doing("committing a block")?;
+        Ok((rows > 0).then(|| Locked { cursor: cursor.clone(), block, rows }))
     }
 
     fn unfilled_blocks(&self, client: &mut Client, cursor: &Cursor, window: Window) -> Result<Vec<i64>, Error> {

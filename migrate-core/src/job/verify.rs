@@ -8,7 +8,7 @@ use postgres::{Client, Transaction};
 
 use super::backfill::fill_left_over;
 use super::cursor::{Cursor, restart};
-use super::failed::{Found, keep, kept};
+use super::failed::{Found, Reason, keep, kept};
 use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
@@ -104,7 +104,7 @@ fn compare(
     table: &TableRow,
 ) -> Result<Compared, Error> {
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
-    let comparison = Comparison { plan, step, table, kept: AtomicU64::new(0) };
+    let comparison = Comparison { migrator, plan, step, table, kept: AtomicU64::new(0) };
     let closed = walk.walk(client, table, &comparison)?;
     let row = client
         .ask_one(
@@ -126,6 +126,7 @@ fn compare(
 
 /// The comparison of a table.
 struct Comparison<'a> {
+    migrator: &'a Migrator,
     plan: &'a PlanRow,
     step: &'a JournalStep,
     table: &'a TableRow,
@@ -165,8 +166,8 @@ impl Comparing<'_> {
                     }
                     Err(error) if error.is_about_data() => {
                         savepoint.rollback().doing("rolling a savepoint back")?;
-                        let sqlstate = error.code().map_or("", |code| code.code()).to_owned();
-                        refused = Some((sqlstate, error.message()));
+                        let Reason { sqlstate, message } = Reason::of(&error, self.0.migrator.limits());
+                        refused = Some((sqlstate, message));
                     }
                     Err(error) => return Err(error.into()),
                 }

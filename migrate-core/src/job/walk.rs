@@ -177,15 +177,22 @@ impl Walk<'_> {
             blocks_done: blocks_done.max(0).unsigned_abs(),
             blocks: blocks.max(0).unsigned_abs(),
             rows: batch.rows,
+            updates: batch.updates.all,
+            hot_updates: batch.updates.hot,
             took,
         });
     }
 
     fn retried(&self, error: &DatabaseError, retries: u32) {
-        let code = error.code().map_or("connection", |code| code.code());
-        let reason = format!("{code} {}", error.message());
+        let sqlstate = error.sqlstate();
+        let reason = format!("{sqlstate} {}", error.message());
         tracing::debug!(plan = self.plan.name, step = self.step.name, reason, "batch tried again");
-        self.migrator.notify(&Event::Retried { plan: &self.plan.name, step: &self.step.name, reason: &reason });
+        self.migrator.notify(&Event::Retried {
+            plan: &self.plan.name,
+            step: &self.step.name,
+            sqlstate,
+            reason: &reason,
+        });
         // Not all at once with whoever it met.
         thread::sleep(Duration::from_millis(u64::from(retries.min(20)) * 5));
     }

@@ -9,6 +9,7 @@ use postgres::Client;
 use super::failure;
 use super::shared::Shared;
 use crate::error::Error;
+use crate::event::Event;
 use crate::leader::{self, Claimant};
 use crate::report::{Closed, Report};
 use crate::session::with_session;
@@ -44,6 +45,8 @@ fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> 
         let instance = Some((registered.id, migrator.limits().leader_lease));
         let term = leader::begin_term(client, Claimant { instance })?;
         shared.begin_term(number, term);
+        shared.notify(&Event::LeadTaken { term });
+        let _given = OnDrop(|| shared.notify(&Event::LeadGiven));
         migrator.make_way();
         let pause = match drive::run(migrator, client, None) {
             Ok(report) => rest(&report, migrator.limits().poll),
@@ -55,11 +58,21 @@ fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> 
     })
 }
 
-/// How long there is nothing to do: rows that stand in the way are looked for with a walk over their table, other gates with
-/// a few queries.
+/// Does something whatever ends the pass.
+struct OnDrop<F: Fn()>(F);
+
+impl<F: Fn()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
+/// How long there is nothing to do: rows that do not convert are looked for by their keys, others that stand in the way with a
+/// walk over their table, and other gates with a few queries.
 fn rest(report: &Report, poll: Duration) -> Duration {
     let rests = report.plans.iter().flat_map(|plan| &plan.closed).map(|closed| match closed {
-        Closed::FailedRows { .. } | Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
+        Closed::FailedRows { .. } => poll * 10,
+        Closed::Mismatches { .. } | Closed::OutOfBounds { .. } => poll * 30,
         Closed::LockedRows { .. } | Closed::JobHeld { .. } => poll * 5,
         Closed::Soak { left, .. } => (*left).clamp(poll, poll * 10),
         _ => poll,

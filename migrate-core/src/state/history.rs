@@ -20,7 +20,7 @@ pub struct HistoryEntry {
     /// The plan.
     pub plan: String,
     /// What happened: `started`, `done` and `undone` of a step, `held at …`, `released`, `reverted`, `sync mended`,
-    /// `acknowledged: …`, `recorded as finished`.
+    /// `acknowledged: …`, `recorded as finished`, `failed rows to be looked at again`.
     pub event: String,
     /// The step that it happened to.
     pub step: Option<String>,

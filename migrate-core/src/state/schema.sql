@@ -30,6 +30,8 @@ CREATE TABLE migrate.leader (
     released_at timestamptz,
     -- Every plan was looked at, and nothing can be done before this time.
     idle_until timestamptz,
+    -- An operator has asked then for another look.
+    asked_at timestamptz,
     -- What ended the last pass early.
     trouble text,
     -- What a step waits for, and when that was last so.
@@ -193,8 +195,14 @@ CREATE TABLE migrate.failed_row (
     relation oid NOT NULL,
     shown text NOT NULL,
     key jsonb NOT NULL,
+    -- The key column by column as PostgreSQL writes it, or the place of a row without a key: to find it again.
+    place text[],
+    -- What the conversion reads, a text for each column; null where values are not to be kept.
+    value jsonb,
     sqlstate text NOT NULL,
     message text NOT NULL,
+    -- Every row was looked at since: as long as one of these fails there is no need to look at all of them again.
+    settled boolean NOT NULL DEFAULT false,
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 CREATE INDEX failed_row_step ON migrate.failed_row (plan, step);
