@@ -124,6 +124,7 @@ impl Walk<'_> {
                 Admission::Over => return Ok(Done::Nothing),
                 Admission::Closed(closed) => return Ok(Done::Closed(closed)),
             }
+            pace.aim(worker.throttle.batch());
             let width = if manner == Manner::Rows { 1 } else { pace.blocks(cursor.place) };
             let portion = cursor.place.portion(width);
             let begun = Instant::now();

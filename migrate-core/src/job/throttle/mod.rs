@@ -2,17 +2,17 @@
 //!
 //! Three layers, each by itself: the size of a batch follows its own time ([`pace`](super::pace)), and PostgreSQL ends one that
 //! would keep others waiting for longer than the stall budget; the share of the time in
-//! which the job works, and the number of its sessions, follow the load of the database ([`zones`]); and stops hold it
+//! which the job works, and the number of its sessions, follow what they do to others ([`courtesy`]); and stops hold it
 //! altogether ([`stops`]): an operator's pause, a hook of the user's, lag, slots, the archiver, connections. What cannot be
 //! looked at holds it too. What is decided stands on a board that every worker reads before a batch; a watcher with a
 //! connection of its own writes it, or, where there is none, the first worker between two batches.
 
 mod board;
+mod courtesy;
 mod look;
 mod replicas;
 mod signals;
 mod stops;
-mod zones;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -93,6 +93,11 @@ impl<'a> Throttle<'a> {
     /// How many sessions the job may use now.
     pub(super) fn workers(&self) -> u32 {
         self.board().verdict.workers
+    }
+
+    /// How long a batch is to last.
+    pub(super) fn batch(&self) -> Duration {
+        self.board().verdict.batch
     }
 
     /// Waits until the next batch of a worker may begin. The first worker is the one with the lead, and brings its
