@@ -89,6 +89,8 @@ fn fills(server: &ScratchServer, key: &str) {
     assert!(migrator.run(&mut client).expect("a run").is_complete());
     filled_once(&mut client);
     let after = blocks(&mut client);
+    let known = "SELECT n_distinct < 0 FROM pg_stats WHERE tablename = 'sale' AND attname = 'total_cents'";
+    assert_eq!(observed::value(&mut client, known), "t", "the new column has statistics");
     // One pass doubles the table.
     assert!(after * 2 < before * 3, "{before} blocks became {after}: {told:?}");
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
+use super::analyze::analyze;
 use super::cursor::Cursor;
 use super::failed::{Failures, Reason};
 use super::passes::Passes;
@@ -29,12 +30,14 @@ pub(crate) fn backfill(
     let begun = Instant::now();
     let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
     let walk = fill.walk();
-    if let Some(closed) = walk.walk(client, table, &fill)? {
+    let walked = walk.walk(client, table, &fill)?;
+    if let Some(closed) = walked.closed {
         return Ok(vec![closed]);
     }
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
+    analyze(migrator, client, plan, table, walked.blocks)?;
     let statements = [fill.statement(&table.sql(), "…")];
     state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &statements))?;
     Ok(Vec::new())

@@ -5,6 +5,7 @@
 //! comparing.
 
 mod again;
+mod analyze;
 mod backfill;
 mod crew;
 mod cursor;

@@ -105,7 +105,7 @@ fn compare(
 ) -> Result<Compared, Error> {
     let walk = Walk { migrator, plan, step, setup: "SET TRANSACTION READ WRITE".to_owned() };
     let comparison = Comparison { migrator, plan, step, table, kept: AtomicU64::new(0) };
-    let closed = walk.walk(client, table, &comparison)?;
+    let closed = walk.walk(client, table, &comparison)?.closed;
     let row = client
         .ask_one(
             "SELECT coalesce(sum(rows_done), 0)::bigint, coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor \

@@ -51,6 +51,14 @@ pub(super) enum Left {
     Closed(Closed),
 }
 
+/// What came of a walk.
+pub(super) struct Walked {
+    /// What keeps it from coming to the ends.
+    pub(super) closed: Option<Closed>,
+    /// The blocks of all heaps.
+    pub(super) blocks: i64,
+}
+
 /// What came of a step.
 enum Done {
     Portion,
@@ -59,8 +67,8 @@ enum Done {
 }
 
 impl Walk<'_> {
-    /// Walks from the cursors to the ends; what is returned keeps it from coming there.
-    pub(super) fn walk(&self, client: &mut Client, table: &TableRow, job: &dyn Job) -> Result<Option<Closed>, Error> {
+    /// Walks from the cursors to the ends.
+    pub(super) fn walk(&self, client: &mut Client, table: &TableRow, job: &dyn Job) -> Result<Walked, Error> {
         let workers = self.migrator.opener().map_or(1, |_| self.migrator.limits().workers.max(1));
         let mut lanes = cursors(client, self.plan, self.step, table, workers)?;
         let progress = lanes.iter().map(Cursor::progress).fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
@@ -79,7 +87,7 @@ impl Walk<'_> {
             lanes = cursors(client, self.plan, self.step, table, workers)?;
         };
         throttle.end(client)?;
-        Ok(closed)
+        Ok(Walked { closed, blocks: progress.0 })
     }
 
     /// Goes on in a lane for as long as `goes_on` says, which is asked between two batches.
