@@ -109,7 +109,8 @@ impl Settings {
     /// end of their stages in one go.
     ///
     /// Soak and grace are zero; an instance and a leader beat often and are given up soon, so that a process that was
-    /// killed keeps contract from nobody for more than three seconds; what is waited for is looked at ten times a second.
+    /// killed keeps contract from nobody for more than three seconds; what is waited for is looked at ten times a second;
+    /// and jobs go as fast as they can.
     ///
     /// Gates that protect data stay: rows that do not convert, sides that disagree, objects on an old column, and instances
     /// that live and may use it close contract as they do anywhere. So does the lock protocol. Not for production: without
@@ -123,6 +124,7 @@ impl Settings {
             beat: Duration::from_millis(500),
             leader_lease: Duration::from_secs(2),
             poll: Duration::from_millis(100),
+            follow_load: false,
             ..Settings::default()
         }
     }
