@@ -36,6 +36,11 @@ impl Acknowledgements {
         Ok(Acknowledgements(rows.into_iter().map(|row| row.get(0)).collect()))
     }
 
+    /// As they were read together with something else.
+    pub(crate) fn from_words(words: Vec<String>) -> Acknowledgements {
+        Acknowledgements(words)
+    }
+
     pub(crate) fn has(&self, evidence: &str) -> bool {
         self.0.iter().any(|known| known == evidence)
     }

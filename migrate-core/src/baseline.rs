@@ -7,7 +7,7 @@ use crate::database::Doing;
 use crate::error::{Error, Problem};
 use crate::leader::{self, Claimant, IN_TERM};
 use crate::preflight;
-use crate::state::{self, Entry, Status};
+use crate::state::{self, Status};
 
 /// Writes a plan into the ledger as if it had been carried out, where the tables look as it would have left them; `later` are
 /// the plans after it.
@@ -45,7 +45,7 @@ pub(crate) fn baseline(client: &mut Client, plan: &Plan, later: &[&Plan]) -> Res
     }
     // Whoever registers waits for this, or this for him: no older build comes in beside it.
     transaction.execute("UPDATE migrate.epoch SET number = number + 1", &[]).doing("closing a plan to older builds")?;
-    state::insert(&mut transaction, plan, &relations)?;
+    state::insert(&mut transaction, plan, &relations, "recorded as finished")?;
     let finish = format!(
         "WITH finished AS ( \
              UPDATE migrate.plan SET status = 'finished', side = 'new', closed_at = clock_timestamp(), \
@@ -55,7 +55,6 @@ pub(crate) fn baseline(client: &mut Client, plan: &Plan, later: &[&Plan]) -> Res
     );
     let done = transaction.execute(&finish, &[&&*plan.name]).doing("recording a plan as finished")?;
     leader::require_term(done)?;
-    state::record(&mut transaction, &Entry::of(&plan.name, "recorded as finished"))?;
     transaction.commit().doing("recording a plan as finished")?;
     Ok(())
 }

@@ -1,8 +1,7 @@
 //! What the runner asks PostgreSQL's catalog.
 
 use migrate_plan::ident::own;
-use postgres::GenericClient;
-use postgres::types::Type;
+use postgres::{GenericClient, Row};
 
 use crate::ask::Ask;
 use crate::database::Doing;
@@ -24,36 +23,64 @@ const MEMBERS: &str = "WITH RECURSIVE member(oid) AS ( \
          SELECT pg_catalog.to_regclass($1)::oid \
          UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent)";
 
+/// A table, or a partition or child of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) relation: u32,
+    /// Its name alone.
+    pub(crate) name: String,
+    /// Quoted, and qualified since no table of users is in the session's `search_path`.
+    pub(crate) sql: String,
+    is_partition: bool,
+}
+
+/// Answers `columns` of a table and of all its partitions and children, by OID: `c` is the row of `pg_class`. Few tables have
+/// any, and the recursive query costs several times the plain one: that goes first, and tells.
+fn of_members(client: &mut impl GenericClient, table: &str, columns: &str) -> Result<Vec<Row>, Error> {
+    let doing = "listing a table's partitions";
+    let columns = format!("SELECT c.relhassubclass, {columns}");
+    let alone = format!("{columns} FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)");
+    let rows = client.ask(&alone, &[&table]).doing(doing)?;
+    if !rows.iter().any(|row| row.get(0)) {
+        return Ok(rows);
+    }
+    let all = format!("{MEMBERS} {columns} FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid ORDER BY c.oid");
+    Ok(client.ask(&all, &[&table]).doing(doing)?)
+}
+
 /// The heaps of a table, by OID.
 pub(crate) fn heaps(client: &mut impl GenericClient, table: &str) -> Result<Vec<Heap>, Error> {
-    let sql = format!(
-        "{MEMBERS} SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname), n.nspname || '.' || c.relname, \
-                pg_catalog.pg_relation_filenode(c.oid), \
-                pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint \
-         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE c.relkind = 'r' ORDER BY c.oid"
-    );
-    let rows = client.ask(&sql, &[&table]).doing("listing a table's partitions")?;
+    let columns = "c.relkind = 'r', c.oid, c.oid::pg_catalog.regclass::text, \
+                   (SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE n.oid = c.relnamespace) || '.' || c.relname, \
+                   pg_catalog.pg_relation_filenode(c.oid), \
+                   pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::bigint";
+    let rows = of_members(client, table, columns)?;
     Ok(rows
         .into_iter()
+        .filter(|row| row.get(1))
         .map(|row| Heap {
-            relation: row.get(0),
-            sql: row.get(1),
-            shown: row.get(2),
-            filenode: row.get(3),
-            blocks: row.get(4),
+            relation: row.get(2),
+            sql: row.get(3),
+            shown: row.get(4),
+            filenode: row.get(5),
+            blocks: row.get(6),
         })
         .collect())
 }
 
-/// A table with all its partitions and children: OID and name of each.
-pub(crate) fn members(client: &mut impl GenericClient, table: &str) -> Result<Vec<(u32, String)>, Error> {
-    let sql = format!(
-        "{MEMBERS} SELECT c.oid, c.relname::text FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid ORDER BY c.oid"
-    );
-    let rows = client.query_typed(&sql, &[(&table, Type::TEXT)]).doing("listing a table's partitions")?;
-    Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
+/// A table with all its partitions and children, by OID.
+pub(crate) fn members(client: &mut impl GenericClient, table: &str) -> Result<Vec<Member>, Error> {
+    let columns = "c.oid, c.relname::text, c.oid::pg_catalog.regclass::text, c.relispartition";
+    let rows = of_members(client, table, columns)?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Member { relation: row.get(1), name: row.get(2), sql: row.get(3), is_partition: row.get(4) })
+        .collect())
+}
+
+/// Their OIDs.
+pub(crate) fn relations(members: &[Member]) -> Vec<u32> {
+    members.iter().map(|member| member.relation).collect()
 }
 
 /// SQL for the key of a row of a heap, as `jsonb`: its primary key, or its place in the heap.
@@ -73,80 +100,78 @@ pub(crate) fn key_sql(client: &mut impl GenericClient, relation: u32) -> Result<
     Ok(format!("pg_catalog.jsonb_build_object({columns})"))
 }
 
-/// The tables that need the sync triggers, quoted: a partitioned table passes its own on to its
+/// The tables that need the sync triggers, quoted, the table `relation` first: a partitioned table passes its own on to its
 /// partitions; children by inheritance need theirs.
-pub(crate) fn trigger_members(client: &mut impl GenericClient, table: &str) -> Result<Vec<String>, Error> {
-    let sql = format!(
-        "{MEMBERS} SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) \
-         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE NOT c.relispartition ORDER BY c.oid = pg_catalog.to_regclass($1) DESC, c.oid"
-    );
-    let rows = client.ask(&sql, &[&table]).doing("listing a table's children")?;
-    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+pub(crate) fn trigger_members(members: &[Member], relation: u32) -> Vec<String> {
+    let mut own: Vec<&Member> = members.iter().filter(|member| !member.is_partition).collect();
+    own.sort_by_key(|member| member.relation != relation);
+    own.into_iter().map(|member| member.sql.clone()).collect()
 }
 
 /// Tables that carry the triggers of a table's sync function and are no part of the table any more: a
 /// child by inheritance keeps them when it leaves.
-pub(crate) fn strays(client: &mut impl GenericClient, table: &str, function: &str) -> Result<Vec<String>, Error> {
-    let sql = format!(
-        "{MEMBERS} SELECT DISTINCT pg_catalog.format('%I.%I', n.nspname, c.relname) \
-         FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid \
-         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace \
-         WHERE t.tgfoid = pg_catalog.to_regprocedure($2) AND t.tgparentid = 0 \
-           AND NOT EXISTS (SELECT FROM member m WHERE m.oid = c.oid) \
-         ORDER BY 1"
-    );
-    let rows = client.ask(&sql, &[&table, &format!("{}()", own(function))]).doing("looking for former children")?;
+pub(crate) fn strays(
+    client: &mut impl GenericClient,
+    members: &[Member],
+    function: &str,
+) -> Result<Vec<String>, Error> {
+    let rows = client
+        .ask(
+            "SELECT DISTINCT t.tgrelid::pg_catalog.regclass::text FROM pg_catalog.pg_trigger t \
+             WHERE t.tgfoid = pg_catalog.to_regprocedure($2) AND t.tgparentid = 0 AND t.tgrelid <> ALL ($1) \
+             ORDER BY 1",
+            &[&relations(members), &format!("{}()", own(function))],
+        )
+        .doing("looking for former children")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
 /// Triggers that fire before each row and after the sync, which would let them undo it.
 pub(crate) fn triggers_after(
     client: &mut impl GenericClient,
-    table: &str,
+    members: &[Member],
     sync: &str,
 ) -> Result<Vec<(String, String)>, Error> {
     // Bits of `tgtype`: 1 for each row, 2 before. PostgreSQL fires triggers in the byte order of names.
-    let sql = format!(
-        "{MEMBERS} SELECT c.oid::regclass::text, t.tgname::text \
-         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
-         JOIN pg_catalog.pg_trigger t ON t.tgrelid = c.oid \
-         WHERE NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE \"C\" > $2 \
-           AND NOT t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u']) \
-         ORDER BY 1, 2"
-    );
-    let rows = client.ask(&sql, &[&table, &sync]).doing("listing a table's triggers")?;
+    let rows = client
+        .ask(
+            "SELECT t.tgrelid::regclass::text, t.tgname::text FROM pg_catalog.pg_trigger t \
+             WHERE t.tgrelid = ANY ($1) \
+               AND NOT t.tgisinternal AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE \"C\" > $2 \
+               AND NOT t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u']) \
+             ORDER BY 1, 2",
+            &[&relations(members), &sync],
+        )
+        .doing("listing a table's triggers")?;
     Ok(rows.into_iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
 /// The tables that should carry the sync triggers, and do not, or not switched on for every session.
-pub(crate) fn unsynced(client: &mut impl GenericClient, table: &str) -> Result<Vec<String>, Error> {
-    let sql = format!(
-        "{MEMBERS} SELECT c.oid::regclass::text \
-         FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
-         WHERE (SELECT count(*) FROM pg_catalog.pg_trigger t \
-                WHERE t.tgrelid = c.oid AND t.tgenabled = 'A' \
-                  AND t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u'])) < 2 \
-         ORDER BY 1"
-    );
-    let rows = client.ask(&sql, &[&table]).doing("looking for the sync triggers")?;
+pub(crate) fn unsynced(client: &mut impl GenericClient, members: &[Member]) -> Result<Vec<String>, Error> {
+    let rows = client
+        .ask(
+            "SELECT m.oid::regclass::text FROM pg_catalog.unnest($1) AS m(oid) \
+             WHERE (SELECT count(*) FROM pg_catalog.pg_trigger t \
+                    WHERE t.tgrelid = m.oid AND t.tgenabled = 'A' \
+                      AND t.tgname = ANY (ARRAY['~migrate_sync_i', '~migrate_sync_u'])) < 2 \
+             ORDER BY 1",
+            &[&relations(members)],
+        )
+        .doing("looking for the sync triggers")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
 /// What hangs on these columns of a table and would go with them, in PostgreSQL's own words.
 pub(crate) fn dependents(
     client: &mut impl GenericClient,
-    table: &str,
+    members: &[Member],
     columns: &[String],
 ) -> Result<Vec<String>, Error> {
     // Not counted: the sync's own triggers; a column's own default; NOT NULL, which PostgreSQL 18 keeps
     // as a constraint.
-    let sql = format!(
-        "{MEMBERS}, gone AS ( \
-             SELECT a.attrelid, a.attnum, a.attname, a.attacl FROM member m \
-             JOIN pg_catalog.pg_attribute a ON a.attrelid = m.oid \
-             WHERE a.attname = ANY ($2) AND NOT a.attisdropped) \
+    let sql = "WITH gone AS ( \
+             SELECT a.attrelid, a.attnum, a.attname, a.attacl FROM pg_catalog.pg_attribute a \
+             WHERE a.attrelid = ANY ($1) AND a.attname = ANY ($2) AND NOT a.attisdropped) \
          SELECT DISTINCT CASE d.classid WHEN 'pg_catalog.pg_rewrite'::regclass \
                 THEN (SELECT CASE r.rulename WHEN '_RETURN' \
                              THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) \
@@ -166,8 +191,7 @@ pub(crate) fn dependents(
          UNION ALL \
          SELECT 'rights granted on column ' || pg_catalog.quote_ident(g.attname) || ' of ' || g.attrelid::regclass \
          FROM gone g WHERE g.attacl IS NOT NULL \
-         ORDER BY 1"
-    );
-    let rows = client.ask(&sql, &[&table, &columns]).doing("looking what depends on a column")?;
+         ORDER BY 1";
+    let rows = client.ask(sql, &[&relations(members), &columns]).doing("looking what depends on a column")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }

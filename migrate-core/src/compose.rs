@@ -54,8 +54,9 @@ pub(crate) fn triggers(
     let function = sync_function(&table.schema, &table.name);
     // After a rename the conditions of the triggers follow by themselves, but a function of other plans
     // on the table may name the column too: it is all made anew.
-    let members = catalog::trigger_members(client, &table.sql())?;
-    let strays = catalog::strays(client, &table.sql(), &function)?;
+    let members = catalog::members(client, &table.sql())?;
+    let strays = catalog::strays(client, &members, &function)?;
+    let members = catalog::trigger_members(&members, table.relation);
     let mut statements = sync::drop_triggers(&strays);
     statements.extend(match parts.is_empty() {
         true => sync::remove(&function, &members),
@@ -86,11 +87,11 @@ fn parts(
         .ask(
             "SELECT p.block, p.descent, p.update_condition, p.reads, p.writes \
              FROM migrate.plan_table t \
-             JOIN migrate.plan o ON o.id = t.plan \
              JOIN migrate.part p ON p.plan = t.plan AND p.place = t.place \
              WHERE t.relation = $1 \
                AND p.shape = CASE WHEN t.plan = $2 THEN $3 ELSE t.shape END \
-               AND p.side = CASE WHEN t.plan = $2 THEN $4 ELSE o.side END \
+               AND p.side = CASE WHEN t.plan = $2 THEN $4 \
+                                 ELSE (SELECT o.side FROM migrate.plan o WHERE o.id = t.plan) END \
              ORDER BY t.plan, p.place, p.number",
             &[&table.relation, &plan.id, &becomes.shape.as_str(), &becomes.side.as_str()],
         )

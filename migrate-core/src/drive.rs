@@ -9,9 +9,10 @@ use crate::acknowledge::Acknowledgements;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
+use crate::gate::Look;
 use crate::migrator::Migrator;
 use crate::report::{Closed, PlanReport, Position, Report};
-use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
+use crate::state::{self, JournalStep, PlanRow, Status, StepState, UnderWay};
 use crate::{bounds, gate, hold, job, leader, limit, preflight, session, step};
 
 /// How often a proof may fail in one run because of rows that came in after the backfill.
@@ -60,7 +61,8 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
         let mut found = match row {
             Some(row) if row.status != Status::Reverted => {
                 let held = drive.held(row, None).into_iter().collect();
-                drive.summary(client, row, Vec::new(), held)?
+                let plan = UnderWay::of(client, row.clone())?;
+                drive.summary(client, &plan, Vec::new(), held)?
             }
             row => not_started(plan, row),
         };
@@ -125,13 +127,6 @@ enum Start {
     Closed(Vec<Closed>),
 }
 
-impl Start {
-    /// It is gone again.
-    fn none() -> Start {
-        Start::Closed(Vec::new())
-    }
-}
-
 /// One plan on its way.
 struct Drive<'a> {
     migrator: &'a Migrator,
@@ -149,37 +144,38 @@ impl Drive<'_> {
                 return Ok(report);
             }
         };
-        if row.status == Status::Finished {
-            return self.summary(client, &row, Vec::new(), Vec::new());
-        }
-        if let Some(phase) = ordered {
+        if let Some(phase) = ordered.filter(|_| row.status != Status::Finished) {
             self.end_hold(client, &mut row, phase)?;
         }
-        if row.held_at == Some(None) {
-            // On its way back: a revert that was ended early is to be ended by another, not undone.
-            let held = self.held(&row, ordered).into_iter().collect();
-            return self.summary(client, &row, Vec::new(), held);
+        let mut plan = UnderWay::of(client, row)?;
+        if plan.row.status == Status::Finished {
+            return self.summary(client, &plan, Vec::new(), Vec::new());
         }
-        self.reconcile(client, &row)?;
-        gate::watch(client, self.migrator, &row)?;
+        if plan.row.held_at == Some(None) {
+            // On its way back: a revert that was ended early is to be ended by another, not undone.
+            let held = self.held(&plan.row, ordered).into_iter().collect();
+            return self.summary(client, &plan, Vec::new(), held);
+        }
+        self.reconcile(client, &mut plan)?;
+        gate::watch(client, self.migrator, &plan)?;
+        session::require_kept(client)?;
         let (mut done, mut closed, mut proofs) = (Vec::new(), Vec::new(), 0);
-        while let Some(next) = self.next(client, &row, ordered)? {
+        while let Some(next) = self.next(&plan, ordered) {
             self.migrator.require_lead(client)?;
-            closed.extend(self.gates(client, &mut row, &next)?);
+            closed.extend(self.gates(client, &mut plan, &next)?);
             if !closed.is_empty() {
                 break;
             }
-            session::require_kept(client)?;
             let begun = Instant::now();
-            let found = match step::perform(self.migrator, client, &row, &next) {
+            let found = match step::perform(self.migrator, client, &plan, &next) {
                 Err(Error::Database(error))
                     if next.phase == Phase::DualWrite && error.is_about_data() && proofs < PROOFS =>
                 {
-                    tracing::warn!(plan = row.name, step = next.name, %error, "rows came in that do not convert; filling again");
+                    tracing::warn!(plan = plan.row.name, step = next.name, %error, "rows came in that do not convert; filling again");
                     proofs += 1;
                     // They may have come past the triggers.
-                    step::keep_synced(self.migrator, client, &row)?;
-                    let undone = self.fill_again(client, &row, &next)?;
+                    step::keep_synced(self.migrator, client, &plan)?;
+                    let undone = self.fill_again(client, &mut plan, &next)?;
                     done.retain(|(step, _)| !undone.contains(step));
                     continue;
                 }
@@ -190,47 +186,45 @@ impl Drive<'_> {
                 break;
             }
             done.push((next.name.clone(), begun.elapsed()));
-            // The side and the clock of the soak may have changed with the step, and an operator may hold the plan.
-            row = state::by_name(client, &self.plan.name)?
-                .ok_or_else(|| Error::NotStarted { plan: self.plan.name.to_string() })?;
+            plan.refresh(client)?;
         }
-        let closed: Vec<Closed> = self.held(&row, ordered).into_iter().chain(closed).collect();
+        let closed: Vec<Closed> = self.held(&plan.row, ordered).into_iter().chain(closed).collect();
         let waits: Vec<String> = closed.iter().map(ToString::to_string).collect();
-        let report = self.summary(client, &row, done, closed)?;
-        state::looked_at(client, row.id, &waits, &report.dependents)?;
+        let report = self.summary(client, &plan, done, closed)?;
+        state::looked_at(client, plan.row.id, &waits, &report.dependents)?;
         Ok(report)
     }
 
     /// What keeps a step from beginning. Before the old columns are taken away the plan is closed to builds that may use
     /// them, and then looked at once more: whoever was there before is seen, and nobody can have come since.
-    fn gates(&self, client: &mut Client, row: &mut PlanRow, next: &JournalStep) -> Result<Vec<Closed>, Error> {
-        let look = |client: &mut Client, row: &PlanRow| gate::before(client, self.migrator, row, next);
-        let mut closed = look(client, row)?;
-        if closed.is_empty() && gate::takes_away(next) && !row.is_closed {
-            closed.extend(gate::instances::close(client, row)?);
-            row.is_closed = closed.is_empty();
-            if row.is_closed {
-                closed.extend(look(client, row)?);
+    fn gates(&self, client: &mut Client, plan: &mut UnderWay, next: &JournalStep) -> Result<Vec<Closed>, Error> {
+        let look = |client: &mut Client, plan: &UnderWay| gate::before(client, self.migrator, plan, next);
+        let mut closed = look(client, plan)?;
+        if closed.is_empty() && gate::takes_away(next) && !plan.row.is_closed {
+            closed.extend(gate::instances::close(client, &plan.row)?);
+            plan.row.is_closed = closed.is_empty();
+            if plan.row.is_closed {
+                closed.extend(look(client, plan)?);
             }
         }
-        if !closed.is_empty() && row.is_closed {
-            gate::instances::reopen(client, row)?;
+        if !closed.is_empty() && plan.row.is_closed {
+            gate::instances::reopen(client, &plan.row)?;
         }
         Ok(closed)
     }
 
     /// Goes back to the backfill from a proof that failed: it knows the rows, or fills them. Answers the
     /// steps that were undone.
-    fn fill_again(&self, client: &mut Client, row: &PlanRow, failed: &JournalStep) -> Result<Vec<String>, Error> {
-        let steps = state::steps(client, row.id)?;
+    fn fill_again(&self, client: &mut Client, plan: &mut UnderWay, failed: &JournalStep) -> Result<Vec<String>, Error> {
         let mut undone = Vec::new();
-        for step in steps.iter().rev().filter(|step| step.number <= failed.number) {
-            step::undo(self.migrator, client, row, step)?;
+        for step in plan.steps.iter().rev().filter(|step| step.number <= failed.number) {
+            step::undo(self.migrator, client, plan, step)?;
             undone.push(step.name.clone());
             if matches!(step.work, Work::Backfill { .. }) {
                 break;
             }
         }
+        plan.refresh(client)?;
         Ok(undone)
     }
 
@@ -254,10 +248,9 @@ impl Drive<'_> {
             state::forget(client, row.id)?;
         }
         let mut transaction = client.transaction().doing("journaling a plan")?;
-        state::insert(&mut transaction, self.plan, &relations)?;
-        state::record(&mut transaction, &Entry::of(&self.plan.name, "started"))?;
+        let row = state::insert(&mut transaction, self.plan, &relations, "started")?;
         transaction.commit().doing("journaling a plan")?;
-        Ok(state::by_name(client, &self.plan.name)?.map_or_else(Start::none, Start::Open))
+        Ok(Start::Open(row))
     }
 
     fn end_hold(&self, client: &mut Client, row: &mut PlanRow, phase: Phase) -> Result<(), Error> {
@@ -282,25 +275,26 @@ impl Drive<'_> {
         (at < Some(self.goal(ordered)) && row.status == Status::Running).then_some(Closed::Held { at })
     }
 
-    fn next(&self, client: &mut Client, row: &PlanRow, ordered: Option<Phase>) -> Result<Option<JournalStep>, Error> {
+    fn next(&self, plan: &UnderWay, ordered: Option<Phase>) -> Option<JournalStep> {
         let goal = Some(self.goal(ordered));
-        let limit = row.held_at.map_or(goal, |at| goal.min(at));
-        let next = state::steps(client, row.id)?.into_iter().find(|step| step.state != StepState::Done);
-        Ok(next.filter(|step| Some(step.phase) <= limit))
+        let limit = plan.row.held_at.map_or(goal, |at| goal.min(at));
+        let next = plan.steps.iter().find(|step| step.state != StepState::Done);
+        next.filter(|step| Some(step.phase) <= limit).cloned()
     }
 
     /// Journal and catalog agree: what is done is there, and the triggers are where rows are written.
-    fn reconcile(&self, client: &mut Client, row: &PlanRow) -> Result<(), Error> {
-        step::keep_synced(self.migrator, client, row)?;
-        let steps = state::steps(client, row.id)?;
-        for done in steps.iter().filter(|step| step.state == StepState::Done) {
+    fn reconcile(&self, client: &mut Client, plan: &mut UnderWay) -> Result<(), Error> {
+        if step::keep_synced(self.migrator, client, plan)? {
+            plan.refresh(client)?;
+        }
+        for done in plan.steps.iter().filter(|step| step.state == StepState::Done) {
             // Later steps move what earlier ones made: a retired column, a check that became a flag.
             let superseded =
-                steps.iter().any(|later| {
+                plan.steps.iter().any(|later| {
                     later.number > done.number && later.state == StepState::Done && later.phase == Phase::Contract
                 }) || matches!(done.work, Work::Statement(_) | Work::Transaction { sync: SyncChange::Tighten, .. });
             if !superseded && !step::probe(client, done)? {
-                return Err(Error::Drift { plan: row.name.clone(), step: done.name.clone() });
+                return Err(Error::Drift { plan: plan.row.name.clone(), step: done.name.clone() });
             }
         }
         Ok(())
@@ -309,24 +303,19 @@ impl Drive<'_> {
     fn summary(
         &self,
         client: &mut impl GenericClient,
-        row: &PlanRow,
+        plan: &UnderWay,
         done: Vec<(String, Duration)>,
         closed: Vec<Closed>,
     ) -> Result<PlanReport, Error> {
-        let steps = state::steps(client, row.id)?;
+        let UnderWay { row, steps, .. } = plan;
         let stage = self.plan.stage.last_phase();
         let left: Vec<&JournalStep> = steps.iter().filter(|step| step.state != StepState::Done).collect();
-        let position = match state::reached(&steps) {
+        let position = match state::reached(steps) {
             _ if left.is_empty() => Position::Finished,
             phase => phase.map_or(Position::Before, Position::After),
         };
-        let mut dependents = Vec::new();
-        if row.status == Status::Running {
-            for table in state::tables(client, row.id)?.iter().filter(|table| table.shape != Shape::Absent) {
-                dependents.extend(gate::dependents(client, table)?);
-            }
-            dependents.extend(gate::functions(client, row)?);
-        }
+        let dependents =
+            if row.status == Status::Running { Look::at(client, plan)?.dependents(client)? } else { Vec::new() };
         Ok(PlanReport {
             name: row.name.clone(),
             position,

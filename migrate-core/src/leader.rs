@@ -92,7 +92,7 @@ pub(crate) fn is_asked_for(client: &mut impl GenericClient) -> Result<bool, Erro
                      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
                      AND l.classid = $1::int::oid AND l.objid = $2::int::oid)";
     let (high, low) = ((ASKING >> 32) as i32, ASKING as i32);
-    Ok(client.query_one(sql, &[&high, &low]).doing("looking who asks for the lead")?.get(0))
+    Ok(client.ask_one(sql, &[&high, &low]).doing("looking who asks for the lead")?.get(0))
 }
 
 /// Asks for the leader's lock once.

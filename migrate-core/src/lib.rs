@@ -6,6 +6,7 @@
 mod acknowledge;
 mod ask;
 mod baseline;
+mod batch;
 mod blocker;
 mod bounds;
 mod catalog;

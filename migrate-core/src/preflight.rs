@@ -11,7 +11,7 @@ pub(crate) use finished::finished;
 use migrate_plan::Plan;
 use migrate_plan::ident::{Qualified, UPDATE_TRIGGER};
 use migrate_plan::plan::Table;
-use postgres::Client;
+use postgres::{Client, Row};
 
 use crate::ask::Ask;
 use crate::catalog;
@@ -28,16 +28,22 @@ pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error>
     for table in plan.tables.iter() {
         let Some(relation) = usable(client, table, &mut problems)? else { continue };
         let before = problems.len();
-        columns::check(client, &plan.name, table, relation, &mut problems)?;
-        columns::other_plans(client, table, relation, &mut problems)?;
-        hazards::check(client, table, relation, &mut problems)?;
-        triggers(client, table, &mut problems)?;
-        hidden_rows(client, table, relation, &mut problems)?;
+        columns::check(client, &plan.name, table, relation.oid, &mut problems)?;
+        if relation.is_planned {
+            columns::other_plans(client, table, relation.oid, &mut problems)?;
+        }
+        hazards::check(client, table, &relation, &mut problems)?;
+        if relation.may_have_triggers {
+            triggers(client, table, &mut problems)?;
+        }
+        if relation.may_hide_rows {
+            hidden_rows(client, table, relation.oid, &mut problems)?;
+        }
         // An expression over a column or with a function that is not there has nothing new to say.
         if problems.len() == before && functions_are_sound {
-            expressions::check(client, table, &mut problems)?;
+            expressions::check(client, table, &relation, &mut problems)?;
         }
-        relations.push(relation);
+        relations.push(relation.oid);
     }
     if problems.is_empty() {
         return Ok(relations);
@@ -45,25 +51,80 @@ pub(crate) fn check(client: &mut Client, plan: &Plan) -> Result<Vec<u32>, Error>
     Err(Error::Preflight { plan: plan.name.to_string(), problems })
 }
 
+/// A table that is to be changed. What there cannot be of it need not be looked for: most tables are plain ones, and a look at
+/// the catalog is mostly the planning of its query.
+struct Relation {
+    oid: u32,
+    /// It has partitions or children, or had some: of them nothing is known here.
+    has_children: bool,
+    is_partitioned: bool,
+    has_parents: bool,
+    /// It was made from a type.
+    is_typed: bool,
+    /// A new type of the plan has more to it than its values: a domain, or one with a default.
+    has_odd_types: bool,
+    may_have_rules: bool,
+    may_have_triggers: bool,
+    may_hide_rows: bool,
+    /// Somebody but its owner has rights on it, or on a column.
+    is_granted: bool,
+    /// A plan in flight changes it.
+    is_planned: bool,
+}
+
+impl Relation {
+    /// From the columns of [`FACTS`].
+    fn of(row: &Row) -> Relation {
+        let has_children: bool = row.get("has_children");
+        let or_children = |name: &str| has_children || row.get::<_, bool>(name);
+        Relation {
+            oid: row.get("oid"),
+            has_children,
+            is_partitioned: row.get("is_partitioned"),
+            has_parents: row.get("has_parents"),
+            is_typed: row.get("is_typed"),
+            has_odd_types: row.get("has_odd_types"),
+            may_have_rules: or_children("has_rules"),
+            may_have_triggers: or_children("has_triggers"),
+            may_hide_rows: or_children("has_forced_policies"),
+            is_granted: row.get("is_granted"),
+            is_planned: row.get("is_planned"),
+        }
+    }
+}
+
+/// What is asked about the table `$1` at once; `$2` are the new types of the plan. PostgreSQL keeps some of it as flags that
+/// are true a while longer than they need to be.
+const FACTS: &str = "\
+    SELECT c.oid, c.relkind::text AS kind, c.relpersistence::text AS persistence, c.relispartition AS is_partition, \
+           pg_catalog.pg_has_role(c.relowner, 'USAGE') AS is_ours, \
+           pg_catalog.pg_get_userbyid(c.relowner)::text AS owner, current_user::text AS role, \
+           c.relnamespace::pg_catalog.regnamespace::text IN ('pg_catalog', 'information_schema', 'pg_toast') AS is_systems, \
+           c.relhassubclass AS has_children, c.relkind = 'p' AS is_partitioned, \
+           EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid) AS has_parents, \
+           c.reloftype <> 0 AS is_typed, \
+           EXISTS (SELECT FROM pg_catalog.unnest($2) AS new(name) \
+                   JOIN pg_catalog.pg_type t ON t.oid = pg_catalog.to_regtype(new.name) \
+                   WHERE t.typtype = 'd' OR t.typdefault IS NOT NULL) AS has_odd_types, \
+           c.relhasrules AS has_rules, c.relhastriggers AS has_triggers, \
+           c.relrowsecurity AND c.relforcerowsecurity AS has_forced_policies, \
+           c.relacl IS NOT NULL OR EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+                                           WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL) AS is_granted, \
+           EXISTS (SELECT FROM migrate.plan_table t JOIN migrate.plan p ON p.id = t.plan \
+                   WHERE t.relation = c.oid AND p.status = 'running') AS is_planned \
+    FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)";
+
 /// The table is there, is one that can be changed, and this role may.
-fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<Option<u32>, Error> {
+fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<Option<Relation>, Error> {
     let name = table.qualified().to_string();
     let shown = format!("table {}.{}", table.schema, table.name);
-    let row = client
-        .ask_opt(
-            "SELECT c.oid, c.relkind::text, c.relpersistence::text, \
-                    pg_catalog.pg_has_role(c.relowner, 'USAGE'), pg_catalog.pg_get_userbyid(c.relowner)::text, \
-                    current_user::text, c.relispartition, \
-                    c.relnamespace::pg_catalog.regnamespace::text IN ('pg_catalog', 'information_schema', 'pg_toast') \
-             FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)",
-            &[&name],
-        )
-        .doing("looking for a table")?;
+    let types: Vec<&str> = table.lenses.iter().map(|lens| &*lens.new.base).collect();
+    let row = client.ask_opt(FACTS, &[&name, &types]).doing("looking for a table")?;
     let Some(row) = row else {
         problems.push(missing_table(client, table)?);
         return Ok(None);
     };
-    let (kind, persistence): (String, String) = (row.get(1), row.get(2));
+    let (kind, persistence): (String, String) = (row.get("kind"), row.get("persistence"));
     if !matches!(kind.as_str(), "r" | "p") {
         let kind = match kind.as_str() {
             "v" => "a view",
@@ -74,7 +135,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
         problems.push(Problem::new(shown, format!("is {kind}"), "name the table with the rows"));
         return Ok(None);
     }
-    if row.get(7) {
+    if row.get("is_systems") {
         problems.push(Problem::new(shown, "belongs to PostgreSQL itself", "name a table of your own"));
         return Ok(None);
     }
@@ -82,7 +143,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
         problems.push(Problem::new(shown, "is temporary", "only permanent tables have other sessions"));
         return Ok(None);
     }
-    if row.get(6) {
+    if row.get("is_partition") {
         problems.push(Problem::new(
             shown,
             "is a partition",
@@ -90,8 +151,8 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
         ));
         return Ok(None);
     }
-    if !row.get::<_, bool>(3) {
-        let (owner, role): (String, String) = (row.get(4), row.get(5));
+    if !row.get::<_, bool>("is_ours") {
+        let (owner, role): (String, String) = (row.get("owner"), row.get("role"));
         problems.push(Problem::new(
             shown,
             format!("belongs to role \"{owner}\", and \"{role}\" may not alter it"),
@@ -99,13 +160,21 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
         ));
         return Ok(None);
     }
+    let relation = Relation::of(&row);
+    if relation.has_children {
+        foreign_parts(client, &shown, relation.oid, problems)?;
+    }
+    Ok(Some(relation))
+}
+
+fn foreign_parts(client: &mut Client, shown: &str, relation: u32, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let foreign = client
         .ask(
             "WITH RECURSIVE member(oid) AS (SELECT $1::oid \
                  UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN member m ON m.oid = i.inhparent) \
              SELECT c.oid::regclass::text FROM member m JOIN pg_catalog.pg_class c ON c.oid = m.oid \
              WHERE c.relkind = 'f' ORDER BY 1",
-            &[&row.get::<_, u32>(0)],
+            &[&relation],
         )
         .doing("listing a table's partitions")?;
     for part in foreign {
@@ -115,7 +184,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
             "its rows are out of reach of triggers here: detach it first",
         ));
     }
-    Ok(Some(row.get(0)))
+    Ok(())
 }
 
 fn missing_table(client: &mut Client, table: &Table) -> Result<Problem, Error> {
@@ -195,7 +264,8 @@ fn reachable(client: &mut Client, problems: &mut Vec<Problem>) -> Result<(), Err
 /// Nobody's trigger may change a row after the sync has seen it.
 fn triggers(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Result<(), Error> {
     let name = Qualified { schema: &table.schema, name: &table.name }.to_string();
-    for (on, trigger) in catalog::triggers_after(client, &name, UPDATE_TRIGGER)? {
+    let members = catalog::members(client, &name)?;
+    for (on, trigger) in catalog::triggers_after(client, &members, UPDATE_TRIGGER)? {
         problems.push(Problem::new(
             format!("trigger \"{trigger}\" on {on}"),
             "sorts after the sync triggers, and could change a row that they have made equal",

@@ -8,7 +8,7 @@ use crate::database::Doing;
 use crate::error::Error;
 use crate::leader::{self, Claimant};
 use crate::migrator::Migrator;
-use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
+use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState, UnderWay};
 use crate::{hold, job, step};
 
 /// Undoes every step after `phase`, newest first, and holds the plan there; all of them where it is
@@ -22,36 +22,40 @@ pub(crate) fn retreat(migrator: &Migrator, client: &mut Client, name: &str, phas
         // It may have been released since.
         return if row.held_at.is_some() { Ok(()) } else { hold::hold(client, name).map(|_| ()) };
     }
-    if step::keep_synced(migrator, client, &row)? && row.side == Side::New {
-        require_agreement(migrator, client, &row)?;
+    let mut plan = UnderWay::of(client, row)?;
+    if step::keep_synced(migrator, client, &plan)? {
+        plan.refresh(client)?;
+        if plan.row.side == Side::New {
+            require_agreement(migrator, client, &plan)?;
+        }
     }
     // The hold comes first: whatever ends this call early, no later run goes forward again.
     let held = phase.map_or("none", Phase::as_str);
-    client.tell("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&row.id, &held]).doing("holding a plan")?;
-    while let Some(last) = state::steps(client, row.id)?
-        .into_iter()
-        .rev()
-        .find(|step| step.state != StepState::Pending && phase.is_none_or(|phase| step.phase > phase))
-    {
-        // The side may have changed with the step before.
-        let row = state::by_name(client, name)?.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
-        step::undo(migrator, client, &row, &last)?;
+    client
+        .tell("UPDATE migrate.plan SET held_at = $2 WHERE id = $1", &[&plan.row.id, &held])
+        .doing("holding a plan")?;
+    let is_left =
+        |step: &&JournalStep| step.state != StepState::Pending && phase.is_none_or(|phase| step.phase > phase);
+    while let Some(last) = plan.steps.iter().rev().find(is_left).cloned() {
+        step::undo(migrator, client, &plan, &last)?;
+        // The side may have changed with it.
+        plan.refresh(client)?;
     }
     if phase.is_none() {
         client
-            .tell("UPDATE migrate.plan SET status = 'reverted' WHERE id = $1", &[&row.id])
+            .tell("UPDATE migrate.plan SET status = 'reverted' WHERE id = $1", &[&plan.row.id])
             .doing("writing a plan's state")?;
     }
     state::record(client, &Entry::of(name, "reverted"))
 }
 
 /// The sync was off for a while: what the new side holds must have reached the old one before it counts.
-fn require_agreement(migrator: &Migrator, client: &mut Client, row: &PlanRow) -> Result<(), Error> {
-    let tables = state::tables(client, row.id)?;
-    for step in state::steps(client, row.id)? {
+fn require_agreement(migrator: &Migrator, client: &mut Client, plan: &UnderWay) -> Result<(), Error> {
+    let UnderWay { row, tables, steps } = plan;
+    for step in steps {
         let Work::Verify { table } = step.work else { continue };
         let Some(table) = tables.get(table).filter(|table| table.shape != Shape::Retired) else { continue };
-        if let Some(closed) = job::verify(migrator, client, row, &step, table)?.first() {
+        if let Some(closed) = job::verify(migrator, client, row, step, table)?.first() {
             let why = format!("its sync triggers were off for a while, and {closed}");
             return Err(Error::NotRevertible { plan: row.name.clone(), why });
         }

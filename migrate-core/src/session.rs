@@ -2,7 +2,7 @@
 
 use postgres::error::SqlState;
 use postgres::types::{ToSql, Type};
-use postgres::{Client, GenericClient, IsolationLevel, SimpleQueryMessage, Transaction};
+use postgres::{Client, GenericClient, IsolationLevel, Row, SimpleQueryMessage, Transaction};
 
 use crate::connect::{closed, explained, refused};
 use crate::database::{DatabaseError, Doing};
@@ -103,15 +103,29 @@ pub(crate) fn reading<T>(
     Ok(value)
 }
 
-/// Refuses to go on where the session is not the one that was set up: a pooler has changed it.
-pub(crate) fn require_kept(client: &mut Client) -> Result<(), Error> {
-    let sql = format!(
-        "SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('{OWN}', true) \
+/// The columns of a query by which [`require_kept_as`] knows the session: the process that serves it, and whether it is the
+/// one that was set up.
+pub(crate) fn kept() -> String {
+    format!(
+        "pg_catalog.pg_backend_pid(), pg_catalog.current_setting('{OWN}', true) \
          IS NOT DISTINCT FROM pg_catalog.pg_backend_pid()::pg_catalog.text"
-    );
-    let row = client.query_typed_one(&sql, &[]).doing("looking for the session's settings")?;
-    let process: i32 = row.get(0);
-    if row.get(1) { Ok(()) } else { Err(refused(format!("process {process} serves it now, and has not its settings"))) }
+    )
+}
+
+/// Refuses to go on where the session is not the one that was set up: a pooler has changed it. The columns of [`kept`] are in
+/// `row` from that place on.
+pub(crate) fn require_kept_as(row: &Row, place: usize) -> Result<(), Error> {
+    let process: i32 = row.get(place);
+    if row.get(place + 1) {
+        return Ok(());
+    }
+    Err(refused(format!("process {process} serves it now, and has not its settings")))
+}
+
+/// Asks for nothing else.
+pub(crate) fn require_kept(client: &mut Client) -> Result<(), Error> {
+    let row = client.query_typed_one(&format!("SELECT {}", kept()), &[]).doing("looking for the session's settings")?;
+    require_kept_as(&row, 0)
 }
 
 /// Sets a session up, in a transaction: not every pooler allows one.

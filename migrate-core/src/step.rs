@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use migrate_plan::ident::{self, INSERT_TRIGGER, own};
+use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
 use postgres::{Client, GenericClient, Transaction};
 
@@ -15,22 +15,20 @@ use crate::job::{backfill, verify};
 use crate::lock::LockRequest;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, Shape, StepState, TableRow};
-use crate::{catalog, compose, gate, statement};
+use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Standing, StepState, TableRow, UnderWay};
+use crate::{batch, catalog, compose, gate, statement};
 
 /// Does a step; what is returned keeps it from being done.
 pub(crate) fn perform(
     migrator: &Migrator,
     client: &mut Client,
-    plan: &PlanRow,
+    under_way: &UnderWay,
     step: &JournalStep,
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
+    let plan = &under_way.row;
     migrator.begin(&plan.name, step);
-    let tables = state::tables(client, plan.id)?;
-    let found = |place: usize| {
-        tables.get(place).ok_or_else(|| Error::Drift { plan: plan.name.clone(), step: step.name.clone() })
-    };
+    let found = |place: usize| table(under_way, step, place);
     let closed = match &step.work {
         Work::Nothing => {
             state::mark(client, plan.id, step.number, StepState::Done)?;
@@ -46,7 +44,7 @@ pub(crate) fn perform(
             Vec::new()
         }
         Work::Authority(side) => {
-            authority(migrator, client, plan, step, &tables, *side, StepState::Done)?;
+            authority(migrator, client, under_way, step, *side, StepState::Done)?;
             Vec::new()
         }
         Work::Backfill { table } => backfill(migrator, client, plan, step, found(*table)?)?,
@@ -59,18 +57,21 @@ pub(crate) fn perform(
 }
 
 /// Undoes a step.
-pub(crate) fn undo(migrator: &Migrator, client: &mut Client, plan: &PlanRow, step: &JournalStep) -> Result<(), Error> {
+pub(crate) fn undo(
+    migrator: &Migrator,
+    client: &mut Client,
+    under_way: &UnderWay,
+    step: &JournalStep,
+) -> Result<(), Error> {
     let begun = Instant::now();
+    let plan = &under_way.row;
     migrator.begin(&plan.name, step);
-    let tables = state::tables(client, plan.id)?;
     match &step.undo {
-        Work::Transaction { table, .. } => {
-            let table =
-                tables.get(*table).ok_or_else(|| Error::Drift { plan: plan.name.clone(), step: step.name.clone() })?;
+        Work::Transaction { table: place, .. } => {
             let doing = LockedStep { migrator, plan, step, event: "undone", to: StepState::Pending };
-            doing.transaction(client, table, &step.undo)?;
+            doing.transaction(client, table(under_way, step, *place)?, &step.undo)?;
         }
-        Work::Authority(side) => authority(migrator, client, plan, step, &tables, *side, StepState::Pending)?,
+        Work::Authority(side) => authority(migrator, client, under_way, step, *side, StepState::Pending)?,
         _ => {
             let mut transaction = client.transaction().doing("undoing a step")?;
             transaction
@@ -85,6 +86,11 @@ pub(crate) fn undo(migrator: &Migrator, client: &mut Client, plan: &PlanRow, ste
     }
     migrator.end(&plan.name, step, begun);
     Ok(())
+}
+
+/// The table that a step is about.
+fn table<'a>(plan: &'a UnderWay, step: &JournalStep, place: usize) -> Result<&'a TableRow, Error> {
+    plan.tables.get(place).ok_or_else(|| Error::Drift { plan: plan.row.name.clone(), step: step.name.clone() })
 }
 
 /// Whether the catalog shows a step's result; steps that only move data have nothing to show.
@@ -119,13 +125,13 @@ impl LockedStep<'_> {
         let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
         let sql = table.sql();
         let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
+        let what = format!("step `{}`", self.step.name);
         let prepare = |transaction: &mut Transaction<'_>| {
-            self.execute(transaction, &beside)?;
-            self.set_shape(transaction, table, *sync)?;
-            state::mark(transaction, self.plan.id, self.step.number, self.to)
+            batch::execute(transaction, &what, &beside)?;
+            self.mark(transaction, table, *sync)
         };
         request.transaction(client, prepare, |transaction, cost| {
-            self.execute(transaction, &under)?;
+            batch::execute(transaction, &what, &under)?;
             let entry = Entry::step(&self.plan.name, self.event, self.step, begun, &all);
             state::record(transaction, &Entry { lock: Some(cost), ..entry })?;
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
@@ -133,57 +139,12 @@ impl LockedStep<'_> {
         })
     }
 
-    fn execute(&self, client: &mut impl GenericClient, statements: &[String]) -> Result<(), Error> {
-        // One by one: the driver does not say which of several statements has failed.
-        for statement in statements {
-            client.batch_execute(statement).running(&format!("step `{}`", self.step.name), statement)?;
+    /// Writes how far the step is, and what of the plan stands on the table with it.
+    fn mark(&self, client: &mut impl GenericClient, table: &TableRow, change: SyncChange) -> Result<(), Error> {
+        match compose::shape_after(change) {
+            Some(shape) => state::stand(client, self.plan, self.step, self.to, &Standing { table, shape, change }),
+            None => state::mark(client, self.plan.id, self.step.number, self.to),
         }
-        Ok(())
-    }
-
-    /// What of the plan stands on the table now, and when that came to be.
-    fn set_shape(&self, client: &mut impl GenericClient, table: &TableRow, sync: SyncChange) -> Result<(), Error> {
-        let Some(shape) = compose::shape_after(sync) else { return Ok(()) };
-        let stamp = match sync {
-            SyncChange::Retire => ", retired_at = clock_timestamp()",
-            SyncChange::Unretire => ", retired_at = NULL",
-            _ => "",
-        };
-        client
-            .tell(
-                "UPDATE migrate.plan_table SET shape = $3 WHERE plan = $1 AND place = $2",
-                &[&self.plan.id, &table.place, &shape.as_str()],
-            )
-            .doing("writing a table's shape")?;
-        // The count stays when its sequence goes; before the first step there is none.
-        let sql = format!(
-            "UPDATE migrate.plan SET conflicts = \
-                 greatest(conflicts, pg_catalog.pg_sequence_last_value(pg_catalog.to_regclass($2))){stamp} \
-             WHERE id = $1"
-        );
-        let sequence = own(&ident::conflicts(&self.plan.name));
-        client.tell(&sql, &[&self.plan.id, &sequence]).doing("writing a plan's state")?;
-        if sync == SyncChange::Unretire {
-            // Older builds find their columns again, once all of them are back.
-            client
-                .tell(
-                    "UPDATE migrate.plan SET closed_at = NULL WHERE id = $1 AND NOT EXISTS ( \
-                         SELECT FROM migrate.plan_table WHERE plan = $1 AND shape IN ('retired', 'absent'))",
-                    &[&self.plan.id],
-                )
-                .doing("opening a plan to older builds")?;
-        }
-        if sync == SyncChange::Remove && self.to == StepState::Done {
-            client
-                .tell(
-                    "UPDATE migrate.plan SET status = 'finished', finished_at = clock_timestamp() \
-                     WHERE id = $1 AND NOT EXISTS ( \
-                         SELECT FROM migrate.plan_table WHERE plan = $1 AND shape <> 'absent')",
-                    &[&self.plan.id],
-                )
-                .doing("writing a plan's state")?;
-        }
-        Ok(())
     }
 }
 
@@ -191,32 +152,24 @@ impl LockedStep<'_> {
 fn authority(
     migrator: &Migrator,
     client: &mut Client,
-    plan: &PlanRow,
+    under_way: &UnderWay,
     step: &JournalStep,
-    tables: &[TableRow],
     side: Side,
     to: StepState,
 ) -> Result<(), Error> {
     let begun = Instant::now();
     if side == Side::New {
         // A little too early: what comes in between counts as made after the switch.
-        gate::statements::begin(client, plan)?;
+        gate::statements::begin(client, under_way)?;
     }
+    let UnderWay { row: plan, tables, .. } = under_way;
     let mut transaction = client.transaction().doing("switching sides")?;
     let mut statements = Vec::new();
     for table in tables {
-        let statement = compose::function(&mut transaction, plan, table, Becomes { shape: table.shape, side })?;
-        transaction.batch_execute(&statement).running("switching sides", &statement)?;
-        statements.push(statement);
+        statements.push(compose::function(&mut transaction, plan, table, Becomes { shape: table.shape, side })?);
     }
-    transaction
-        .tell(
-            "UPDATE migrate.plan SET side = $2, switched_at = CASE WHEN $2 = 'new' THEN clock_timestamp() END \
-             WHERE id = $1",
-            &[&plan.id, &side.as_str()],
-        )
-        .doing("writing a plan's state")?;
-    state::mark(&mut transaction, plan.id, step.number, to)?;
+    batch::execute(&mut transaction, "switching sides", &statements)?;
+    state::switch(&mut transaction, plan, step, to, side)?;
     let event = if to == StepState::Done { "done" } else { "undone" };
     state::record(&mut transaction, &Entry::step(&plan.name, event, step, begun, &statements))?;
     migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
@@ -233,15 +186,16 @@ fn is_beside_the_table(statement: &str) -> bool {
 
 /// Looks that the sync triggers of a plan are on all of its tables, on for every session and last to fire;
 /// puts back those that are not. Answers whether it had to.
-pub(crate) fn keep_synced(migrator: &Migrator, client: &mut Client, plan: &PlanRow) -> Result<bool, Error> {
+pub(crate) fn keep_synced(migrator: &Migrator, client: &mut Client, plan: &UnderWay) -> Result<bool, Error> {
     let mut mended = false;
-    for table in state::tables(client, plan.id)?.iter().filter(|table| table.shape != Shape::Absent) {
-        let after = catalog::triggers_after(client, &table.sql(), INSERT_TRIGGER)?;
+    for table in plan.tables.iter().filter(|table| table.shape != Shape::Absent) {
+        let members = catalog::members(client, &table.sql())?;
+        let after = catalog::triggers_after(client, &members, INSERT_TRIGGER)?;
         if let Some((table, trigger)) = after.into_iter().next() {
             return Err(Error::TriggerOrder { table, trigger });
         }
-        if !catalog::unsynced(client, &table.sql())?.is_empty() {
-            mend(migrator, client, plan, table)?;
+        if !catalog::unsynced(client, &members)?.is_empty() {
+            mend(migrator, client, &plan.row, table)?;
             mended = true;
         }
     }
@@ -259,9 +213,7 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
         client,
         |_| Ok(()),
         |transaction, cost| {
-            for statement in &statements {
-                transaction.batch_execute(statement).running("putting the sync triggers back", statement)?;
-            }
+            batch::execute(transaction, "putting the sync triggers back", &statements)?;
             // After the switch the new side holds what counts, and is compared again; a retired column is not.
             let again: &[&str] = match (plan.side, table.shape) {
                 (Side::Old, _) => &["backfill", "verify"],

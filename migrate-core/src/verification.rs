@@ -10,7 +10,7 @@ use crate::database::Doing;
 use crate::error::Error;
 use crate::job::{self, Compared};
 use crate::migrator::Migrator;
-use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState};
+use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Status, StepState, UnderWay};
 
 /// What a comparison of both sides has found, as [`Migrator::verify`] answers it.
 #[derive(Clone, Debug)]
@@ -29,11 +29,11 @@ pub struct Verification {
 pub(crate) fn verify(migrator: &Migrator, client: &mut Client, name: &str) -> Result<Verification, Error> {
     let row = if state::exists(client)? { state::by_name(client, name)? } else { None };
     let row = row.ok_or_else(|| Error::NotStarted { plan: name.to_owned() })?;
-    let steps = state::steps(client, row.id)?;
+    let UnderWay { row, tables, steps } = UnderWay::of(client, row)?;
     require_both_sides(&row, &steps)?;
     let mut found = Verification { plan: row.name.clone(), rows: 0, closed: Vec::new() };
     let begun = Instant::now();
-    for table in state::tables(client, row.id)? {
+    for table in tables {
         if !matches!(table.shape, Shape::Live | Shape::Strict) {
             return Err(refused(&row, "its old columns are out of reach already"));
         }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, Row};
 
+use crate::ask::Ask;
 use crate::blocker::{Blocker, BlockerKind};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
@@ -47,7 +48,7 @@ pub(crate) fn run(
 }
 
 fn own_pid(client: &mut Client) -> Result<i32, DatabaseError> {
-    Ok(client.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing("asking for the session's process")?.get(0))
+    Ok(client.ask_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing("asking for the session's process")?.get(0))
 }
 
 struct Watch<'a> {

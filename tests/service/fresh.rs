@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use migrate::testing::{ScratchDatabase, ScratchServer};
 use migrate::{Instance, Migrations, Migrator, Phase, Position, migrations};
-use postgres::Client;
+use postgres::{Client, NoTls};
+
+use crate::proxy::Proxy;
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -71,6 +73,19 @@ fn twenty_plans_go_from_nothing_to_their_ends_in_one_run() {
         assert_eq!((plan.position, plan.closed.len()), (Position::Finished, 0), "{report}");
     }
     require_new_shape(&mut client);
+}
+
+/// Over a network a round trip is most of what a step costs in a small database.
+#[test]
+fn a_plan_goes_from_nothing_to_its_end_in_few_round_trips() {
+    let (database, _client) = environment();
+    let proxy = Proxy::to(database.url());
+    let mut client = Client::connect(&proxy.url(), NoTls).expect("a connection");
+    let before = proxy.round_trips();
+    let report = Migrator::new(&PLANS).without_waits().run(&mut client).expect("a run");
+    let each = (proxy.round_trips() - before) / report.plans.len();
+    println!("round trips of each of twenty plans: {each}");
+    assert!(each <= 150, "{each} round trips for each plan");
 }
 
 #[test]

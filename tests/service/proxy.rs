@@ -1,11 +1,11 @@
-//! A way to the server that can be cut: bytes stop, and no socket closes.
+//! A way to the server that can be cut: bytes stop, and no socket closes. It counts what goes to and fro.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub struct Proxy {
     port: u16,
     target: Config,
     is_cut: Arc<AtomicBool>,
+    round_trips: Arc<AtomicUsize>,
 }
 
 /// Either kind of socket.
@@ -61,15 +62,16 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
         let is_cut = Arc::new(AtomicBool::new(false));
-        let (config, cut) = (target.clone(), Arc::clone(&is_cut));
+        let round_trips = Arc::default();
+        let (config, cut, trips) = (target.clone(), Arc::clone(&is_cut), Arc::clone(&round_trips));
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 if let Some(server) = server(&config) {
-                    carry(Box::new(client), server, &cut);
+                    carry(Box::new(client), server, &cut, &trips);
                 }
             }
         });
-        Proxy { port, target, is_cut }
+        Proxy { port, target, is_cut, round_trips }
     }
 
     /// The address of the proxy, with everything else as the server's has it.
@@ -77,6 +79,11 @@ impl Proxy {
         let user = self.target.get_user().unwrap_or("postgres");
         let database = self.target.get_dbname().unwrap_or("postgres");
         format!("host=127.0.0.1 port={} user={user} dbname={database}", self.port)
+    }
+
+    /// How often the server has answered something new.
+    pub fn round_trips(&self) -> usize {
+        self.round_trips.load(Ordering::Acquire)
     }
 
     /// From now on nothing passes, in neither direction.
@@ -104,11 +111,12 @@ fn server(config: &Config) -> Option<Box<dyn Line>> {
     }
 }
 
-fn carry(client: Box<dyn Line>, server: Box<dyn Line>, cut: &Arc<AtomicBool>) {
+fn carry(client: Box<dyn Line>, server: Box<dyn Line>, cut: &Arc<AtomicBool>, round_trips: &Arc<AtomicUsize>) {
     client.look();
     server.look();
-    for (mut from, mut to) in [(client.twin(), server.twin()), (server, client)] {
-        let cut = Arc::clone(cut);
+    let is_asked = Arc::new(AtomicBool::new(false));
+    for (mut from, mut to, asks) in [(client.twin(), server.twin(), true), (server, client, false)] {
+        let (cut, is_asked, round_trips) = (Arc::clone(cut), Arc::clone(&is_asked), Arc::clone(round_trips));
         thread::spawn(move || {
             let mut buffer = [0; 16 * 1024];
             loop {
@@ -119,6 +127,9 @@ fn carry(client: Box<dyn Line>, server: Box<dyn Line>, cut: &Arc<AtomicBool>) {
                 match from.read(&mut buffer) {
                     Ok(0) => break,
                     Ok(bytes) => {
+                        if is_asked.swap(asks, Ordering::AcqRel) && !asks {
+                            round_trips.fetch_add(1, Ordering::AcqRel);
+                        }
                         while cut.load(Ordering::Acquire) {
                             thread::sleep(LOOK);
                         }

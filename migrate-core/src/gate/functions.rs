@@ -2,22 +2,23 @@
 //! dependencies does not know what it uses.
 
 use postgres::GenericClient;
-use postgres::types::Type;
 
 use super::words::{Words, mentions};
+use super::{Look, Seen};
+use crate::ask::Ask;
 use crate::catalog;
 use crate::closed::Evidence;
 use crate::database::Doing;
 use crate::error::Error;
-use crate::state::{PlanRow, Shape, tables};
+
+/// The first OID that an object of a user has (`FirstNormalObjectId`): below it is PostgreSQL's own, thousands of functions.
+const FIRST_OF_USERS: u32 = 16_384;
 
 /// The functions that name an old column of a plan together with its table, or are called by a trigger of the table.
-pub(super) fn naming(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Vec<Evidence>, Error> {
+pub(super) fn naming(client: &mut impl GenericClient, look: &Look<'_>) -> Result<Vec<Evidence>, Error> {
     let mut found: Vec<Evidence> = Vec::new();
-    for table in tables(client, plan.id)?.iter().filter(|table| table.shape != Shape::Absent) {
-        let members = catalog::members(client, &table.sql())?;
-        let relations: Vec<u32> = members.iter().map(|member| member.0).collect();
-        let table_words = Words::of(members.iter().map(|member| &*member.1));
+    for Seen { table, members } in look.standing() {
+        let table_words = Words::of(members.iter().map(|member| &*member.name));
         // A retired column's name begins with what is no part of a word, so that this finds it too.
         let columns = Words::of(table.old_columns.iter().map(String::as_str));
         let (names_column, names_table) = (mentions("f.prosrc", "$1", "$2"), mentions("f.prosrc", "$3", "$4"));
@@ -26,21 +27,21 @@ pub(super) fn naming(client: &mut impl GenericClient, plan: &PlanRow) -> Result<
              FROM pg_catalog.pg_proc f \
              JOIN pg_catalog.pg_language l ON l.oid = f.prolang \
              JOIN pg_catalog.pg_namespace n ON n.oid = f.pronamespace \
-             WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'migrate') \
+             WHERE f.oid >= {FIRST_OF_USERS} AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'migrate') \
                AND l.lanname NOT IN ('internal', 'c') AND {names_column} \
                AND ({names_table} OR EXISTS (SELECT FROM pg_catalog.pg_trigger t \
                                              WHERE t.tgfoid = f.oid AND t.tgrelid = ANY ($5))) \
              ORDER BY 1"
         );
         let rows = client
-            .query_typed(
+            .ask(
                 &sql,
                 &[
-                    (&columns.plain, Type::TEXT_ARRAY),
-                    (&columns.patterns, Type::TEXT_ARRAY),
-                    (&table_words.plain, Type::TEXT_ARRAY),
-                    (&table_words.patterns, Type::TEXT_ARRAY),
-                    (&relations, Type::OID_ARRAY),
+                    &columns.plain,
+                    &columns.patterns,
+                    &table_words.plain,
+                    &table_words.patterns,
+                    &catalog::relations(members),
                 ],
             )
             .doing("looking for functions that name an old column")?;
@@ -59,4 +60,15 @@ pub(super) fn naming(client: &mut impl GenericClient, plan: &PlanRow) -> Result<
         }
     }
     Ok(found)
+}
+
+/// SQL for whether there are functions with a text at all: many databases have none, and to plan the query that reads them
+/// takes longer than to ask this.
+pub(super) fn are_there_any() -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_proc f \
+                 WHERE f.oid >= {FIRST_OF_USERS} AND f.pronamespace <> 'migrate'::pg_catalog.regnamespace \
+                   AND f.prolang <> ALL (ARRAY (SELECT l.oid FROM pg_catalog.pg_language l \
+                                                WHERE l.lanname IN ('internal', 'c'))))"
+    )
 }

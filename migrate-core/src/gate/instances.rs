@@ -28,7 +28,7 @@ const EVIDENCE: &str = "SELECT i.*, \
 /// Takes off the list whose end all evidence shows: the lease has run out and the grace after it, its lock is free, and no
 /// session carries its name. Each of the three alone may be wrong: a paused process renews nothing and lives, a
 /// promoted standby knows no locks, and a pool may be empty for a while.
-pub(crate) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
+pub(super) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
     let sql = format!(
         "WITH evidence AS ({EVIDENCE}) \
          UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM evidence e \
@@ -90,7 +90,6 @@ fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Resul
 
 /// The gate: closed while an instance is on the list that does not declare `contract`.
 pub(super) fn gate(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Option<Closed>, Error> {
-    bury(client)?;
     let instances = in_the_way(client, &plan.name)?;
     Ok((!instances.is_empty()).then_some(Closed::Instances { instances }))
 }
@@ -105,9 +104,12 @@ pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Opt
         return Ok(Some(Closed::Instances { instances }));
     }
     transaction
-        .tell("UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1", &[&plan.id])
+        .tell(
+            "WITH closed AS (UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1 RETURNING name) \
+             INSERT INTO migrate.history (plan, event) SELECT name, 'closed to builds before contract' FROM closed",
+            &[&plan.id],
+        )
         .doing("closing a plan to older builds")?;
-    state::record(&mut transaction, &Entry::of(&plan.name, "closed to builds before contract"))?;
     transaction.commit().doing("closing a plan to older builds")?;
     Ok(None)
 }

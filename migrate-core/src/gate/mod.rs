@@ -2,32 +2,70 @@
 
 mod functions;
 pub(crate) mod instances;
+mod ledger;
 mod sessions;
 pub(crate) mod statements;
 mod words;
-
-use std::time::Duration;
 
 use migrate_plan::ident::{self, own};
 use migrate_plan::{Phase, Plan, Side, SyncChange, Work};
 use postgres::error::SqlState;
 use postgres::{Client, GenericClient};
 
-use crate::acknowledge::Acknowledgements;
+use self::ledger::Ledger;
 use crate::ask::Ask;
-use crate::catalog;
+use crate::catalog::{self, Member};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::settings::Settings;
-use crate::state::{JournalStep, PlanRow, Shape, Status, TableRow, tables};
+use crate::state::{JournalStep, PlanRow, Shape, Status, TableRow, UnderWay};
+
+/// A plan and its tables with all their partitions and children, for the length of one look.
+pub(crate) struct Look<'a> {
+    plan: &'a PlanRow,
+    tables: Vec<Seen<'a>>,
+}
+
+/// A table that is looked at.
+struct Seen<'a> {
+    table: &'a TableRow,
+    members: Vec<Member>,
+}
+
+impl<'a> Look<'a> {
+    pub(crate) fn at(client: &mut impl GenericClient, plan: &'a UnderWay) -> Result<Look<'a>, Error> {
+        let seen = plan.tables.iter().map(|table| {
+            let members = catalog::members(client, &table.sql())?;
+            Ok(Seen { table, members })
+        });
+        Ok(Look { plan: &plan.row, tables: seen.collect::<Result<_, Error>>()? })
+    }
+
+    /// The tables on which something of the plan stands.
+    fn standing(&self) -> impl Iterator<Item = &Seen<'a>> {
+        self.tables.iter().filter(|seen| seen.table.shape != Shape::Absent)
+    }
+
+    /// What would go with the old columns of all tables, and functions that would fail without them.
+    pub(crate) fn dependents(&self, client: &mut impl GenericClient) -> Result<Vec<String>, Error> {
+        let mut objects = Vec::new();
+        for seen in self.standing() {
+            objects.extend(dependents(client, seen)?);
+        }
+        let sql = format!("SELECT {}", functions::are_there_any());
+        if client.ask_one(&sql, &[]).doing("looking for functions")?.get(0) {
+            objects.extend(functions::naming(client, self)?.into_iter().map(|evidence| evidence.shown));
+        }
+        Ok(objects)
+    }
+}
 
 /// What keeps `step` from beginning.
 pub(crate) fn before(
     client: &mut Client,
     migrator: &Migrator,
-    plan: &PlanRow,
+    plan: &UnderWay,
     step: &JournalStep,
 ) -> Result<Vec<Closed>, Error> {
     let mut closed = Vec::new();
@@ -35,66 +73,50 @@ pub(crate) fn before(
     if step.phase != Phase::Contract {
         return Ok(closed);
     }
-    let tables = tables(client, plan.id)?;
-    let Some(table) = tables.get(*table) else { return Ok(closed) };
+    let look = Look::at(client, plan)?;
+    let Some(seen) = look.tables.get(*table) else { return Ok(closed) };
     let (since, before) = match sync {
         SyncChange::Retire => ("switched_at", "retiring the old columns"),
         _ => ("retired_at", "dropping the old columns"),
     };
-    closed.extend(soak(client, migrator.limits(), plan, since, before)?);
-    let objects = dependents(client, table)?;
+    let ledger = Ledger::of(client, migrator, &plan.row, seen.table, since)?;
+    closed.extend(ledger.soak_left.map(|left| Closed::Soak { before, left }));
+    let objects = dependents(client, seen)?;
     if !objects.is_empty() {
         closed.push(Closed::Dependents { objects });
     }
-    closed.extend(unfinished(client, plan, table)?);
+    closed.extend(ledger.unfinished.iter().map(|plan| Closed::Unfinished { plan: plan.clone() }));
     // Before the sessions: those of an instance that is found to be gone belong to nobody.
-    closed.extend(instances::gate(client, plan)?);
-    let known = Acknowledgements::of(client, &plan.name)?;
-    let mut functions = functions::naming(client, plan)?;
-    functions.retain(|evidence| !known.has(&evidence.key));
+    if ledger.has_overdue {
+        instances::bury(client)?;
+    }
+    if ledger.has_instances {
+        closed.extend(instances::gate(client, &plan.row)?);
+    }
+    let mut functions = if ledger.has_functions { functions::naming(client, &look)? } else { Vec::new() };
+    functions.retain(|evidence| !ledger.acknowledged.has(&evidence.key));
     if !functions.is_empty() {
         closed.push(Closed::Functions { functions });
     }
-    closed.extend(sessions::gate(client, migrator, plan, &known)?);
-    closed.extend(statements::gate(client, migrator, plan, &known)?);
+    closed.extend(sessions::gate(client, migrator, &look, &ledger)?);
+    closed.extend(statements::gate(client, migrator, &look, &ledger)?);
     Ok(closed)
 }
 
 /// Looks who still uses the old shape after the switch, and keeps it in mind for the gate of contract. It costs a few
 /// milliseconds, for each time that a plan is looked at.
-pub(crate) fn watch(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result<(), Error> {
-    if plan.side == Side::New && plan.status == Status::Running {
-        sessions::sample(client, migrator, plan)?;
-        statements::sample(client, plan)?;
+pub(crate) fn watch(client: &mut Client, migrator: &Migrator, plan: &UnderWay) -> Result<(), Error> {
+    if plan.row.side == Side::New && plan.row.status == Status::Running {
+        let look = Look::at(client, plan)?;
+        sessions::sample(client, migrator, &look)?;
+        statements::sample(client, &look)?;
     }
     Ok(())
-}
-
-/// Functions that would fail without the old columns, as their texts tell.
-pub(crate) fn functions(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Vec<String>, Error> {
-    Ok(functions::naming(client, plan)?.into_iter().map(|evidence| evidence.shown).collect())
 }
 
 /// Whether a step takes the old columns out of reach, so that the plan must be closed to older builds before.
 pub(crate) fn takes_away(step: &JournalStep) -> bool {
     matches!(&step.work, Work::Transaction { sync: SyncChange::Retire | SyncChange::Remove, .. })
-}
-
-fn soak(
-    client: &mut Client,
-    settings: &Settings,
-    plan: &PlanRow,
-    since: &str,
-    before: &'static str,
-) -> Result<Option<Closed>, Error> {
-    // The database's clock on both ends: no two machines need to agree on the time.
-    let sql = format!(
-        "SELECT extract(epoch FROM {since} + make_interval(secs => $2) - clock_timestamp())::float8 \
-         FROM migrate.plan WHERE id = $1"
-    );
-    let left: Option<f64> =
-        client.ask_one(&sql, &[&plan.id, &settings.soak.as_secs_f64()]).doing("reading the soak's start")?.get(0);
-    Ok(left.filter(|left| *left > 0.0).map(|left| Closed::Soak { before, left: Duration::from_secs_f64(left) }))
 }
 
 /// Plans in flight that make what this one starts from, and have not come far enough: their columns are
@@ -122,25 +144,14 @@ pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Close
 }
 
 /// What would go with a table's old columns.
-pub(crate) fn dependents(client: &mut impl GenericClient, table: &TableRow) -> Result<Vec<String>, Error> {
+fn dependents(client: &mut impl GenericClient, seen: &Seen<'_>) -> Result<Vec<String>, Error> {
+    let Seen { table, members } = seen;
     let columns: Vec<String> = match table.shape {
         Shape::Absent => return Ok(Vec::new()),
         Shape::Live | Shape::Strict => table.old_columns.clone(),
         Shape::Retired => table.old_columns.iter().map(|column| ident::retired(column)).collect(),
     };
-    catalog::dependents(client, &table.sql(), &columns)
-}
-
-/// Plans whose new column is an old column of this one: theirs must be finished before it goes.
-fn unfinished(client: &mut Client, plan: &PlanRow, table: &TableRow) -> Result<Vec<Closed>, Error> {
-    let rows = client
-        .ask(
-            "SELECT p.name FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
-             WHERE p.id <> $1 AND p.status = 'running' AND t.relation = $2 AND t.new_columns && $3",
-            &[&plan.id, &table.relation, &table.old_columns],
-        )
-        .doing("looking for plans that this one builds on")?;
-    Ok(rows.into_iter().map(|row| Closed::Unfinished { plan: row.get(0) }).collect())
+    catalog::dependents(client, members, &columns)
 }
 
 /// Statements that wrote both sides in disagreement, since the plan started.

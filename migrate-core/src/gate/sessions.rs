@@ -2,14 +2,15 @@
 
 use postgres::{Client, Row};
 
+use super::Look;
+use super::ledger::Ledger;
 use super::words::{Words, mentions};
-use crate::acknowledge::Acknowledgements;
-use crate::catalog;
+use crate::ask::Ask;
 use crate::closed::{Closed, Evidence};
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
-use crate::state::{PlanRow, tables};
+use crate::state::PlanRow;
 
 /// Sessions with one name and role that belong to no live instance.
 struct Strangers {
@@ -28,21 +29,24 @@ struct Strangers {
 }
 
 /// Looks which strangers use a plan's tables now, and keeps it in mind: they count for the length of the soak.
-pub(super) fn sample(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result<(), Error> {
-    strangers(client, migrator, plan).map(drop)
+pub(super) fn sample(client: &mut Client, migrator: &Migrator, look: &Look<'_>) -> Result<(), Error> {
+    strangers(client, migrator, look).map(drop)
 }
 
 /// The gate: closed while a stranger uses the tables, or did within the soak, or may without our seeing it.
 pub(super) fn gate(
     client: &mut Client,
     migrator: &Migrator,
-    plan: &PlanRow,
-    known: &Acknowledgements,
+    look: &Look<'_>,
+    ledger: &Ledger,
 ) -> Result<Vec<Closed>, Error> {
-    let here = strangers(client, migrator, plan)?;
+    let known = &ledger.acknowledged;
+    let here = if ledger.has_strangers { strangers(client, migrator, look)? } else { Vec::new() };
     let mut sessions: Vec<Evidence> = here.iter().filter_map(Strangers::at_work).collect();
     let soak = migrator.limits().soak.as_secs_f64();
-    for (application, role, ago) in remembered(client, plan, soak)? {
+    // Who was seen for the first time just now is among them already.
+    let remembered = if ledger.has_sightings { remembered(client, look.plan, soak)? } else { Vec::new() };
+    for (application, role, ago) in remembered {
         let key = key(&application, &role);
         if !sessions.iter().any(|evidence| evidence.key == key) {
             let shown = format!(
@@ -137,13 +141,10 @@ fn current_role(client: &mut Client) -> Result<String, Error> {
     Ok(row.get(0))
 }
 
-fn strangers(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result<Vec<Strangers>, Error> {
-    let mut members = Vec::new();
-    for table in tables(client, plan.id)? {
-        members.extend(catalog::members(client, &table.sql())?);
-    }
-    let relations: Vec<u32> = members.iter().map(|member| member.0).collect();
-    let words = Words::of(members.iter().map(|member| &*member.1));
+fn strangers(client: &mut Client, migrator: &Migrator, look: &Look<'_>) -> Result<Vec<Strangers>, Error> {
+    let members = || look.tables.iter().flat_map(|seen| &seen.members);
+    let relations: Vec<u32> = members().map(|member| member.relation).collect();
+    let words = Words::of(members().map(|member| &*member.name));
     let names = mentions("s.query", "$3", "$4");
     // Strangers are few, and only their texts are read. An application_name is for everybody to see; the rest of a
     // session is for its role, and those that may see all. A name that an instance had is not kept in mind: its sessions
@@ -181,7 +182,7 @@ fn strangers(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result
     );
     let ours = &migrator.identity().session_names;
     let rows = client
-        .query(&sql, &[&plan.id, ours, &words.plain, &words.patterns, &relations])
+        .ask(&sql, &[&look.plan.id, ours, &words.plain, &words.patterns, &relations])
         .doing("looking for sessions that use the plan's tables")?;
     Ok(rows.iter().map(Strangers::of).collect())
 }
@@ -189,7 +190,7 @@ fn strangers(client: &mut Client, migrator: &Migrator, plan: &PlanRow) -> Result
 /// Who used the tables within the soak: name, role, and seconds ago.
 fn remembered(client: &mut Client, plan: &PlanRow, soak: f64) -> Result<Vec<(String, String, f64)>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT application, role, greatest(0, extract(epoch FROM clock_timestamp() - used_at))::float8 \
              FROM migrate.sighting \
              WHERE plan = $1 AND used_at + pg_catalog.make_interval(secs => $2) > clock_timestamp() \

@@ -2,15 +2,16 @@
 
 use postgres::{Client, GenericClient};
 
+use super::ledger::Ledger;
 use super::words::{Words, mentions};
-use crate::acknowledge::Acknowledgements;
-use crate::catalog;
+use super::{Look, Seen};
+use crate::ask::Ask;
 use crate::closed::{Closed, Evidence};
 use crate::database::Doing;
 use crate::error::Error;
 use crate::job::MARK;
 use crate::migrator::Migrator;
-use crate::state::{PlanRow, Shape, TableRow, tables};
+use crate::state::{PlanRow, UnderWay};
 
 /// What of a statement begins it: only these use a column, and a definition that does is known to the catalog, or to the
 /// gate of functions. What PL/pgSQL computes for itself, in a trigger such as ours, begins with none of them.
@@ -26,29 +27,56 @@ struct Installed {
 }
 
 /// Begins to count: from here on a call is one after the switch.
-pub(crate) fn begin(client: &mut Client, plan: &PlanRow) -> Result<(), Error> {
-    look(client, plan, Look::First)
+pub(crate) fn begin(client: &mut Client, plan: &UnderWay) -> Result<(), Error> {
+    let Some(installed) = installed(client)? else { return Ok(()) };
+    client
+        .execute("DELETE FROM migrate.statement_seen WHERE plan = $1", &[&plan.row.id])
+        .doing("beginning to count statements")?;
+    let look = Look::at(client, plan)?;
+    count(client, &installed, &look, Which::First)
 }
 
 /// Looks which statements were made since the last look, and keeps it in mind: they count for the length of the soak.
-pub(super) fn sample(client: &mut Client, plan: &PlanRow) -> Result<(), Error> {
-    look(client, plan, Look::Later)
+pub(super) fn sample(client: &mut Client, look: &Look<'_>) -> Result<(), Error> {
+    let Some(installed) = installed(client)? else { return Ok(()) };
+    count(client, &installed, look, Which::Later)
 }
 
 /// The gate: closed where a statement that names an old column was found within the soak, or cannot be seen.
 pub(super) fn gate(
     client: &mut Client,
     migrator: &Migrator,
-    plan: &PlanRow,
-    known: &Acknowledgements,
+    look: &Look<'_>,
+    ledger: &Ledger,
 ) -> Result<Vec<Closed>, Error> {
-    sample(client, plan)?;
+    let installed = if ledger.has_statistics { installed(client)? } else { None };
+    if let Some(installed) = &installed {
+        count(client, installed, look, Which::Later)?;
+    }
+    let mut closed = Vec::new();
+    // Those that were found while it was installed count on.
+    if ledger.has_statements || installed.is_some() {
+        let mut statements = remembered(client, look.plan, migrator.limits().soak.as_secs_f64())?;
+        statements.retain(|evidence| !ledger.acknowledged.has(&evidence.key));
+        if !statements.is_empty() {
+            closed.push(Closed::Statements { statements });
+        }
+    }
+    if let Some(installed) = &installed {
+        let unseen = unseen(client, installed)?.filter(|evidence| !ledger.acknowledged.has(&evidence.key));
+        closed.extend(unseen.map(|evidence| Closed::Unseen { evidence: vec![evidence] }));
+    }
+    Ok(closed)
+}
+
+/// The statements that were made within the soak.
+fn remembered(client: &mut Client, plan: &PlanRow, soak: f64) -> Result<Vec<Evidence>, Error> {
     let rows = client
-        .query(
+        .ask(
             "SELECT queryid, shown, since_switch, extract(epoch FROM clock_timestamp() - called_at)::float8 \
              FROM migrate.statement_seen \
              WHERE plan = $1 AND called_at + pg_catalog.make_interval(secs => $2) > clock_timestamp() ORDER BY queryid",
-            &[&plan.id, &migrator.limits().soak.as_secs_f64()],
+            &[&plan.id, &soak],
         )
         .doing("reading which statements name an old column")?;
     let mut statements = Vec::new();
@@ -57,51 +85,37 @@ pub(super) fn gate(
         let shown = format!("{calls} calls since the switch, the last seen {ago:.0} s ago: {text}");
         statements.push(Evidence::new(format!("statement:{id}"), shown));
     }
-    statements.retain(|evidence| !known.has(&evidence.key));
-    let mut closed = Vec::new();
-    if !statements.is_empty() {
-        closed.push(Closed::Statements { statements });
-    }
-    let unseen: Vec<Evidence> = unseen(client)?.into_iter().filter(|evidence| !known.has(&evidence.key)).collect();
-    if !unseen.is_empty() {
-        closed.push(Closed::Unseen { evidence: unseen });
-    }
-    Ok(closed)
+    Ok(statements)
 }
 
 /// Which look it is at a plan's statements.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Look {
+enum Which {
     /// What was counted so far was before the switch.
     First,
     /// What was not counted at the last look has come since.
     Later,
 }
 
-fn look(client: &mut Client, plan: &PlanRow, which: Look) -> Result<(), Error> {
-    let Some(installed) = installed(client)? else { return Ok(()) };
-    if which == Look::First {
-        client
-            .execute("DELETE FROM migrate.statement_seen WHERE plan = $1", &[&plan.id])
-            .doing("beginning to count statements")?;
-    }
-    for table in tables(client, plan.id)?.iter().filter(|table| table.shape != Shape::Absent) {
-        count(client, &installed, plan, table, which)?;
+/// Counts the statements that name an old column of a table on which something of the plan stands.
+fn count(client: &mut Client, installed: &Installed, look: &Look<'_>, which: Which) -> Result<(), Error> {
+    for seen in look.standing() {
+        count_of(client, installed, look.plan, seen, which)?;
     }
     Ok(())
 }
 
 /// A count that is lower than it was has begun anew, after a reset or because the entry had made room for others; so has
 /// one that is as high, where the extension tells when. What it counts has come since the last look then.
-fn count(
+fn count_of(
     client: &mut Client,
     installed: &Installed,
     plan: &PlanRow,
-    table: &TableRow,
-    which: Look,
+    seen: &Seen<'_>,
+    which: Which,
 ) -> Result<(), Error> {
-    let members = catalog::members(client, &table.sql())?;
-    let names = Words::of(members.iter().map(|member| &*member.1));
+    let Seen { table, members } = seen;
+    let names = Words::of(members.iter().map(|member| &*member.name));
     let columns = Words::of(table.old_columns.iter().map(String::as_str));
     let Installed { view, has_since, info } = installed;
     let since = if *has_since { "max(q.stats_since)" } else { "NULL::timestamptz" };
@@ -136,7 +150,7 @@ fn count(
          FROM counted c \
          WHERE s.plan = $1 AND s.queryid = c.queryid AND (c.calls <> s.calls OR c.begun > s.looked_at)"
     );
-    let is_later = which == Look::Later;
+    let is_later = which == Which::Later;
     if is_later {
         client.execute(&grown, &[&plan.id]).doing("counting statements that name an old column")?;
     }
@@ -150,8 +164,7 @@ fn count(
 }
 
 /// Statements of other roles in this database that this role may not read.
-fn unseen(client: &mut Client) -> Result<Option<Evidence>, Error> {
-    let Some(installed) = installed(client)? else { return Ok(None) };
+fn unseen(client: &mut Client, installed: &Installed) -> Result<Option<Evidence>, Error> {
     let row = client
         .query_one(
             &format!(
@@ -175,6 +188,13 @@ fn unseen(client: &mut Client) -> Result<Option<Evidence>, Error> {
 /// The extension, where it is installed in this database, loaded by the server and open to this role. It is found by the
 /// catalog: anybody may make a view of its name.
 fn installed(client: &mut impl GenericClient) -> Result<Option<Installed>, Error> {
+    // Most databases have none, and the question after it costs ten times as much.
+    let is_there = client
+        .ask_opt("SELECT FROM pg_catalog.pg_extension WHERE extname = 'pg_stat_statements'", &[])
+        .doing("looking for pg_stat_statements")?;
+    if is_there.is_none() {
+        return Ok(None);
+    }
     let row = client
         .query_opt(
             "WITH view AS ( \

@@ -16,7 +16,7 @@ use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
 
 /// Fills a table; what is returned keeps it from being complete.
 pub(crate) fn backfill(
@@ -35,11 +35,8 @@ pub(crate) fn backfill(
     if let Some(closed) = fill.sweep(client, &walk)? {
         return Ok(vec![closed]);
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
     let statements = [fill.statement(&table.sql(), "…")];
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &statements))?;
-    transaction.commit().doing("writing the journal")?;
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &statements))?;
     Ok(Vec::new())
 }
 
@@ -59,10 +56,9 @@ pub(super) fn fill_left_over(
 /// may arrange that, the user's own triggers.
 fn setup(client: &mut Client) -> Result<String, Error> {
     let silence = "SET LOCAL session_replication_role = replica";
-    let mut attempt = client.transaction().doing("asking for rights")?;
-    let may = attempt.batch_execute(silence).is_ok();
-    attempt.rollback().doing("asking for rights")?;
+    let may = client.batch_execute(&format!("BEGIN; {silence}; ROLLBACK")).is_ok();
     if !may {
+        client.batch_execute("ROLLBACK").doing("asking for rights")?;
         tracing::warn!("the role may not set session_replication_role: the table's own triggers fire for the backfill");
     }
     Ok(format!("SET LOCAL {BACKFILL_SETTING} = 'on'; {}", if may { silence } else { "" }))

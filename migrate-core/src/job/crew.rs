@@ -72,10 +72,9 @@ impl<'a> Crew<'a> {
         let outcome = thread::scope(|scope| {
             let (ended, end) = mpsc::channel::<()>();
             scope.spawn(move || self.throttle.watch(&end));
-            let outcome = self.lead(scope, client, job);
-            self.end();
-            drop(ended);
-            outcome
+            // Also where it panics: the others would be waited for.
+            let _ends = Ends(self, ended);
+            self.lead(scope, client, job)
         });
         // The lead's own error says more than that of a worker, which may have followed from it.
         outcome?;
@@ -127,7 +126,7 @@ impl<'a> Crew<'a> {
     ) -> Result<Worker<'w>, Error> {
         let pid =
             client.ask_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing("asking for the session's process")?.get(0);
-        Ok(Worker { number, pid, work: job.work(), throttle: self.throttle })
+        Ok(Worker { number, pid, work: job.work(), throttle: self.throttle, is_over: &self.is_over })
     }
 
     fn leave(&self, left: Left) {
@@ -208,6 +207,15 @@ impl<'a> Crew<'a> {
             }
             Ok(())
         })
+    }
+}
+
+/// Ends the work of all, and that of the watcher with it.
+struct Ends<'a>(&'a Crew<'a>, #[expect(dead_code, reason = "the watcher hears that it is gone")] mpsc::Sender<()>);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.end();
     }
 }
 

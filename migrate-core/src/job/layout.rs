@@ -83,6 +83,11 @@ impl Layout {
         })
     }
 
+    /// Whether one pass suits a heap whatever is in it, so that no sample need be taken.
+    pub(super) fn is_small(cursor: &Cursor) -> bool {
+        cursor.blocks < SMALL
+    }
+
     /// The slices that suit it. A slice costs another visit of each block, of the cost of half an update in place for every
     /// ten rows; a row that does not stay costs an entry in each index. What the new columns add must find room as well: where
     /// that is more than what the rows that leave make, no number of slices helps.

@@ -32,6 +32,16 @@ impl Pace {
         if portion.is_later_slice() { &mut self.later_slices } else { &mut self.first_slice }
     }
 
+    /// A batch is to last this long from now on.
+    pub(super) fn aim(&mut self, target: Duration) {
+        let change = target.as_secs_f64() / self.target;
+        self.target = target.as_secs_f64();
+        for size in [&mut self.first_slice, &mut self.later_slices] {
+            // To shorter ones at once; longer ones are found by and by.
+            *size = (*size * change.min(1.0)).max(1.0);
+        }
+    }
+
     /// A whole window took this long.
     pub(super) fn took(&mut self, portion: Portion, took: Duration) {
         let change = (self.target / took.as_secs_f64().max(1e-6)).clamp(0.5, 1.5);

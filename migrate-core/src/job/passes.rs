@@ -105,6 +105,9 @@ impl<'a> Passes<'a> {
     }
 
     fn slices(&mut self, client: &mut Client, cursor: &Cursor) -> Result<i32, Error> {
+        if Layout::is_small(cursor) {
+            return Ok(1);
+        }
         if let Some((relation, slices)) = self.heap
             && relation == cursor.relation
         {

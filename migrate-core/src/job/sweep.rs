@@ -9,6 +9,7 @@ use super::backfill::Fill;
 use super::cursor::Cursor;
 use super::place::Window;
 use super::walk::Walk;
+use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
@@ -110,7 +111,7 @@ impl Fill<'_> {
             window.condition(),
             self.table.unfilled
         );
-        let rows = client.query(&sql, &[]).running("looking for rows that are not filled", &sql)?;
+        let rows = client.ask(&sql, &[]).running("looking for rows that are not filled", &sql)?;
         Ok(rows.into_iter().map(|row| row.get(0)).collect())
     }
 }

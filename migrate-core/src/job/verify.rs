@@ -19,7 +19,7 @@ use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
 use crate::report::Closed;
-use crate::state::{self, Entry, JournalStep, PlanRow, StepState, TableRow};
+use crate::state::{self, Entry, JournalStep, PlanRow, TableRow};
 
 /// How many disagreeing rows are kept with their keys; all are counted.
 const KEPT: u64 = 1000;
@@ -37,10 +37,7 @@ pub(crate) fn verify(
     if let Some(closed) = closed {
         return Ok(vec![closed]);
     }
-    let mut transaction = client.transaction().doing("writing the journal")?;
-    state::mark(&mut transaction, plan.id, step.number, StepState::Done)?;
-    state::record(&mut transaction, &Entry::step(&plan.name, "done", step, begun, &[]))?;
-    transaction.commit().doing("writing the journal")?;
+    state::finish(client, plan.id, step, &Entry::step(&plan.name, "done", step, begun, &[]))?;
     Ok(Vec::new())
 }
 

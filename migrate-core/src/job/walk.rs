@@ -1,5 +1,6 @@
 //! The engine of every job over a table: it walks the heaps in portions whose size follows the time a batch takes.
 
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(super) struct Worker<'w> {
     pub(super) pid: i32,
     pub(super) work: Box<dyn Work + 'w>,
     pub(super) throttle: &'w Throttle<'w>,
+    /// Nobody begins another batch.
+    pub(super) is_over: &'w AtomicBool,
 }
 
 /// How a lane was left.
@@ -45,6 +48,13 @@ pub(super) enum Left {
     /// Another session may go on from here.
     At(Cursor),
     /// Nobody is to go on for now.
+    Closed(Closed),
+}
+
+/// What came of a step.
+enum Done {
+    Portion,
+    Nothing,
     Closed(Closed),
 }
 
@@ -89,8 +99,10 @@ impl Walk<'_> {
                 let ring = worker.work.ring(client, &cursor)?;
                 cursor.place = cursor.place.begin(ring, cursor.blocks);
             }
-            if let Some(closed) = self.step(client, worker, &mut cursor, &mut pace)? {
-                return Ok(Left::Closed(closed));
+            match self.step(client, worker, &mut cursor, &mut pace)? {
+                Done::Portion => {}
+                Done::Nothing => return Ok(Left::At(cursor)),
+                Done::Closed(closed) => return Ok(Left::Closed(closed)),
             }
         }
         Ok(Left::AtEnd)
@@ -103,13 +115,16 @@ impl Walk<'_> {
         worker: &mut Worker<'_>,
         cursor: &mut Cursor,
         pace: &mut Pace,
-    ) -> Result<Option<Closed>, Error> {
+    ) -> Result<Done, Error> {
         let (mut manner, mut retries) = (Manner::Whole, 0);
         loop {
             let lead = (worker.number == 0).then_some(&mut *client);
-            if let Admission::Closed(closed) = worker.throttle.admit(worker.number, lead)? {
-                return Ok(Some(closed));
+            match worker.throttle.admit(worker.number, lead, worker.is_over)? {
+                Admission::Go => {}
+                Admission::Over => return Ok(Done::Nothing),
+                Admission::Closed(closed) => return Ok(Done::Closed(closed)),
             }
+            pace.aim(worker.throttle.batch());
             let width = if manner == Manner::Rows { 1 } else { pace.blocks(cursor.place) };
             let portion = cursor.place.portion(width);
             let begun = Instant::now();
@@ -151,7 +166,7 @@ impl Walk<'_> {
             if worker.work.give_up_slices(client, portion, batch.updates)? {
                 cursor.place = cursor.place.in_one_pass();
             }
-            return Ok(None);
+            return Ok(Done::Portion);
         }
     }
 

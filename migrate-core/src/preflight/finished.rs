@@ -21,8 +21,8 @@ pub(crate) fn finished(
     let mut relations = Vec::new();
     for table in plan.tables.iter() {
         let Some(relation) = usable(client, table, &mut problems)? else { continue };
-        columns(client, table, relation, later, &mut problems)?;
-        relations.push(relation);
+        columns(client, table, relation.oid, later, &mut problems)?;
+        relations.push(relation.oid);
     }
     Ok(if problems.is_empty() { Ok(relations) } else { Err(problems) })
 }

@@ -4,6 +4,7 @@ use migrate_plan::ident::retired;
 use migrate_plan::plan::Table;
 use postgres::Client;
 
+use super::Relation;
 use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::{Error, Problem};
@@ -15,15 +16,28 @@ const MEMBERS: &str = "WITH RECURSIVE member(oid) AS (SELECT $1::oid \
 pub(super) fn check(
     client: &mut Client,
     table: &Table,
-    relation: u32,
+    relation: &Relation,
     problems: &mut Vec<Problem>,
 ) -> Result<(), Error> {
-    typed(client, table, relation, problems)?;
-    new_types(client, table, problems)?;
-    inherited(client, table, relation, problems)?;
-    taken_in_children(client, table, relation, problems)?;
-    partition_keys(client, table, relation, problems)?;
-    rules(client, table, relation, problems)
+    if relation.is_typed {
+        typed(client, table, relation.oid, problems)?;
+    }
+    if relation.has_odd_types {
+        new_types(client, table, problems)?;
+    }
+    if relation.has_parents {
+        inherited(client, table, relation.oid, problems)?;
+    }
+    if relation.has_children {
+        taken_in_children(client, table, relation.oid, problems)?;
+    }
+    if relation.has_children || relation.is_partitioned {
+        partition_keys(client, table, relation.oid, problems)?;
+    }
+    if relation.may_have_rules {
+        rules(client, table, relation.oid, problems)?;
+    }
+    Ok(())
 }
 
 fn column(table: &Table, name: &str) -> String {

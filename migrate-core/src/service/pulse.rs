@@ -24,6 +24,10 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_
 /// For so long a wait for word is not interrupted.
 const SLICE: Duration = Duration::from_millis(200);
 
+/// Between two looks at least, where word comes more often: a step takes milliseconds in a small database, and a look at all
+/// plans does too. The first word after a while is answered at once.
+const GATHER: Duration = Duration::from_millis(50);
+
 /// Between two looks for a state that somebody is creating.
 const CREATION: Duration = Duration::from_millis(25);
 
@@ -42,7 +46,7 @@ enum Ended {
 pub(super) fn run(shared: &Arc<Shared>, number: u64) {
     let mut pause = PAUSES.0;
     while shared.is_current(number) {
-        match (Pulse { shared, number, tied: false, looked_at: None, process: None, begun: Instant::now() }).session() {
+        match Pulse::new(shared, number).session() {
             Ok(Ended::Handed) => pause = PAUSES.0,
             Ok(Ended::Over) => break,
             Err(error) if failure::is_final(&error, shared.was_served()) => {
@@ -72,13 +76,20 @@ struct Pulse<'a> {
     /// Whether the instance's lock is in this session.
     tied: bool,
     looked_at: Option<Instant>,
+    /// When it last asked where the plans are, soundly or not.
+    asked_at: Instant,
     /// The server's process that serves the session.
     process: Option<i32>,
     /// When it began to be opened.
     begun: Instant,
 }
 
-impl Pulse<'_> {
+impl<'a> Pulse<'a> {
+    fn new(shared: &'a Arc<Shared>, number: u64) -> Pulse<'a> {
+        let now = Instant::now();
+        Pulse { shared, number, tied: false, looked_at: None, asked_at: now, process: None, begun: now }
+    }
+
     fn session(&mut self) -> Result<Ended, Error> {
         let shared = self.shared;
         let name = shared.tag().unwrap_or_else(|| format!("{} migrate", shared.migrator.identity().application));
@@ -88,6 +99,7 @@ impl Pulse<'_> {
         }
         loop {
             let is_in = self.attend(&mut client)?;
+            self.asked_at = Instant::now();
             if !shared.is_current(self.number) {
                 return Ok(Ended::Over);
             }
@@ -239,6 +251,7 @@ impl Pulse<'_> {
             }
             let failed = |source| DatabaseError::new("listening for changes", source);
             if client.notifications().timeout_iter(left.min(SLICE)).next().map_err(failed)?.is_some() {
+                shared.pause(GATHER.saturating_sub(self.asked_at.elapsed()));
                 // One look answers all that came together.
                 while client.notifications().iter().next().map_err(failed)?.is_some() {}
                 break;

@@ -1,43 +1,47 @@
 -- What applications ask of the state. They run with its owner's rights: a role that may only read and write its own
 -- tables can register, renew its lease and follow.
 
--- Whether what the journal says of a running plan is in the catalog.
-CREATE FUNCTION migrate.is_sound(plan bigint) RETURNS boolean
+-- The running plans of which the catalog does not show what the journal says. All are looked at together: to ask for each is
+-- most of what a start costs with many plans half way.
+CREATE FUNCTION migrate.unsound() RETURNS bigint[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    probe text;
+    unsound bigint[];
+    done record;
     is_there boolean;
 BEGIN
-    -- Both sync triggers on every table, on for every session, and none of the user's after them.
-    IF EXISTS (
-        WITH RECURSIVE member(oid) AS (
-            SELECT to_regclass(format('%I.%I', t.schema_name, t.table_name))::oid
-            FROM migrate.plan_table t WHERE t.plan = is_sound.plan AND t.shape <> 'absent'
-            UNION SELECT i.inhrelid FROM pg_inherits i JOIN member m ON m.oid = i.inhparent)
-        SELECT FROM member m
-        WHERE m.oid IS NULL
-           OR (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m.oid AND t.tgenabled = 'A'
-                 AND t.tgname IN ('~migrate_sync_i', '~migrate_sync_u')) < 2
-           OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.oid AND NOT t.tgisinternal
-                 AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE "C" > '~migrate_sync_i'
-                 AND t.tgname <> '~migrate_sync_u')
-    ) THEN
-        RETURN false;
-    END IF;
-    -- Later steps move what earlier ones made: a retired column, a check that became a flag.
-    FOR probe IN
-        SELECT s.probe FROM migrate.step s
-        WHERE s.plan = is_sound.plan AND s.state = 'done' AND s.probe <> ''
-          AND NOT (s.work[1] = 'statement' OR s.work[1] = 'transaction' AND s.work[4] = 'tighten')
+    -- The new columns and both sync triggers on every table, on for every session, and none of the user's after them.
+    WITH RECURSIVE member(plan, oid, new_columns) AS (
+        SELECT p.id, to_regclass(format('%I.%I', t.schema_name, t.table_name))::oid, t.new_columns
+        FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id
+        WHERE p.status = 'running' AND t.shape <> 'absent'
+        UNION SELECT m.plan, i.inhrelid, m.new_columns FROM pg_inherits i JOIN member m ON m.oid = i.inhparent)
+    SELECT coalesce(array_agg(DISTINCT m.plan), '{}') INTO unsound
+    FROM member m
+    WHERE m.oid IS NULL
+       OR (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = m.oid AND a.attname = ANY (m.new_columns)
+             AND NOT a.attisdropped) < cardinality(m.new_columns)
+       OR (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = m.oid AND t.tgenabled = 'A'
+             AND t.tgname IN ('~migrate_sync_i', '~migrate_sync_u')) < 2
+       OR EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = m.oid AND NOT t.tgisinternal
+             AND t.tgtype & 3 = 3 AND t.tgtype & 20 <> 0 AND t.tgname::text COLLATE "C" > '~migrate_sync_i'
+             AND t.tgname <> '~migrate_sync_u');
+    -- Later steps move what earlier ones made: a retired column, a check that became a flag. What installs the sync was
+    -- looked for above.
+    FOR done IN
+        SELECT s.plan, s.probe
+        FROM migrate.plan p JOIN migrate.step s ON s.plan = p.id
+        WHERE p.status = 'running' AND p.id <> ALL (unsound) AND s.state = 'done' AND s.probe <> ''
+          AND NOT (s.work[1] = 'statement' OR s.work[1] = 'transaction' AND s.work[4] IN ('install', 'tighten'))
           AND NOT EXISTS (SELECT FROM migrate.step later WHERE later.plan = s.plan AND later.number > s.number
                             AND later.state = 'done' AND later.phase = 'contract')
     LOOP
-        EXECUTE probe INTO is_there;
+        EXECUTE done.probe INTO is_there;
         IF is_there IS NOT TRUE THEN
-            RETURN false;
+            unsound := unsound || done.plan;
         END IF;
     END LOOP;
-    RETURN true;
+    RETURN unsound;
 END $$;
 
 -- Where the plans are that a build knows by these names, and those in flight that it does not know, which have no place.
@@ -48,7 +52,10 @@ CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], so
     conflicts bigint, dependents text[])
 -- A precaution: without statistics a query of these few rows may look expensive enough to be compiled.
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
-    WITH known AS (
+    WITH unsound AS MATERIALIZED (
+        SELECT migrate.unsound() AS plans
+        WHERE look.soundly AND EXISTS (SELECT FROM migrate.plan p WHERE p.status = 'running'))
+    , known AS (
         SELECT k.place, coalesce(k.name, p.name) AS name, k.declaration, k.goal, p AS row
         FROM ROWS FROM (unnest(look.names), unnest(look.declarations), unnest(look.goals))
              WITH ORDINALITY AS k(name, declaration, goal, place)
@@ -59,7 +66,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
            CASE WHEN j.steps = 0 THEN NULL WHEN j.first_left IS NULL THEN 'contract'
                 ELSE ('{expand,dual_write,switch,contract}'::text[])[j.first_left - 1] END,
            j.steps, j.done, j.left_to_do, j.beyond, (k.row).closed_at IS NOT NULL,
-           NOT soundly OR (k.row).status IS DISTINCT FROM 'running' OR migrate.is_sound((k.row).id),
+           ((k.row).id = ANY ((SELECT u.plans FROM unsound u)::bigint[])) IS NOT TRUE,
            CASE WHEN (k.row).status = 'running' THEN (k.row).waits_for ELSE '{}' END,
            greatest((k.row).conflicts, pg_sequence_last_value(
                CASE (k.row).status WHEN 'running' THEN to_regclass(format('migrate.%I', k.name || '_conflicts')) END)),

@@ -35,7 +35,16 @@ pub(crate) enum StepState {
 }
 
 impl StepState {
-    fn as_str(self) -> &'static str {
+    /// Reads it as the state has it.
+    pub(super) fn of(word: &str) -> StepState {
+        match word {
+            "done" => StepState::Done,
+            "running" => StepState::Running,
+            _ => StepState::Pending,
+        }
+    }
+
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             StepState::Pending => "pending",
             StepState::Running => "running",
@@ -62,11 +71,7 @@ pub(crate) fn steps(client: &mut impl GenericClient, plan: i64) -> Result<Vec<Jo
                 probe: row.get(3),
                 work: decode(&row.get::<_, Vec<String>>(4)).ok_or_else(unknown)?,
                 undo: decode(&row.get::<_, Vec<String>>(5)).ok_or_else(unknown)?,
-                state: match state.as_str() {
-                    "done" => StepState::Done,
-                    "running" => StepState::Running,
-                    _ => StepState::Pending,
-                },
+                state: StepState::of(&state),
                 name,
             })
         })
@@ -81,7 +86,7 @@ pub(crate) fn reached(steps: &[JournalStep]) -> Option<Phase> {
 }
 
 /// The change of a step's row; the state is its third parameter.
-const MARK: &str = "UPDATE migrate.step SET state = $3, \
+pub(super) const MARK: &str = "UPDATE migrate.step SET state = $3, \
      started_at = CASE WHEN $3 = 'pending' THEN NULL ELSE coalesce(started_at, clock_timestamp()) END, \
      done_at = CASE WHEN $3 = 'done' THEN clock_timestamp() END";
 

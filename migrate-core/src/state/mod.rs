@@ -4,6 +4,8 @@ mod history;
 mod jobs;
 mod journal;
 mod plans;
+mod standing;
+mod under_way;
 mod work;
 
 use postgres::error::SqlState;
@@ -14,9 +16,9 @@ pub(crate) use history::{Entry, history, record};
 pub(crate) use jobs::job;
 pub use jobs::{JobNow, JobReport};
 pub(crate) use journal::{JournalStep, StepState, finish, mark, reached, steps};
-pub(crate) use plans::{
-    PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side, tables,
-};
+pub(crate) use plans::{PlanRow, Shape, Status, TableRow, by_name, forget, insert, last_look, looked_at, plans, side};
+pub(crate) use standing::{Standing, stand, switch};
+pub(crate) use under_way::UnderWay;
 pub(crate) use work::side_of;
 
 use crate::ask::Ask;
@@ -64,7 +66,12 @@ pub(crate) fn exists(client: &mut impl GenericClient) -> Result<bool, Error> {
 
 /// Refuses a state that this library cannot work with.
 pub(crate) fn require_compatible(found: i32, compatible: i32) -> Result<(), Error> {
-    if compatible > VERSION { Err(Error::NewerState { found, known: VERSION }) } else { Ok(()) }
+    if is_compatible(compatible) { Ok(()) } else { Err(Error::NewerState { found, known: VERSION }) }
+}
+
+/// Whether this library can work with a state that says so of the oldest one that can.
+pub(crate) fn is_compatible(oldest: i32) -> bool {
+    oldest <= VERSION
 }
 
 /// Whether a query of the state's functions was refused because there is no state.

@@ -60,6 +60,16 @@ pub(crate) enum Shape {
 }
 
 impl Shape {
+    /// Reads it as the state has it.
+    pub(super) fn of(word: &str) -> Shape {
+        match word {
+            "live" => Shape::Live,
+            "strict" => Shape::Strict,
+            "retired" => Shape::Retired,
+            _ => Shape::Absent,
+        }
+    }
+
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Shape::Absent => "absent",
@@ -130,6 +140,11 @@ pub(crate) fn plans(client: &mut impl GenericClient) -> Result<Vec<PlanRow>, Err
     Ok(rows.iter().map(plan_row).collect())
 }
 
+/// The phase at which an operator holds a plan; none where that is before the first.
+pub(super) fn phase_held_at(word: &str) -> Option<Phase> {
+    Phase::ALL.into_iter().find(|phase| phase.as_str() == word)
+}
+
 fn plan_row(row: &Row) -> PlanRow {
     let (status, side): (String, String) = (row.get(3), row.get(4));
     let held: Option<String> = row.get(5);
@@ -139,7 +154,7 @@ fn plan_row(row: &Row) -> PlanRow {
         declaration: row.get(2),
         status: Status::of(&status),
         side: side_of(&side).unwrap_or(Side::Old),
-        held_at: held.map(|word| Phase::ALL.into_iter().find(|phase| phase.as_str() == word)),
+        held_at: held.as_deref().map(phase_held_at),
         conflicts: row.get(6),
         is_closed: row.get(7),
     }
@@ -163,12 +178,7 @@ pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<T
                 schema: row.get(1),
                 name: row.get(2),
                 relation: row.get(3),
-                shape: match shape.as_str() {
-                    "live" => Shape::Live,
-                    "strict" => Shape::Strict,
-                    "retired" => Shape::Retired,
-                    _ => Shape::Absent,
-                },
+                shape: Shape::of(&shape),
                 old_columns: row.get(5),
                 fill: row.get(6),
                 unfilled: row.get(7),
@@ -179,16 +189,24 @@ pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<T
         .collect())
 }
 
-/// Journals a plan that starts: from here on only what is written here is executed. `relations` are the
-/// tables' OIDs.
-pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[u32]) -> Result<(), Error> {
-    let id: i64 = client
-        .ask_one(
-            "INSERT INTO migrate.plan (name, declaration, steps) VALUES ($1, $2, $3) RETURNING id",
-            &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32)],
-        )
-        .doing("journaling a plan")?
-        .get(0);
+/// Journals a plan that starts, and `event` in its history: from here on only what is written here is executed.
+/// `relations` are the tables' OIDs.
+pub(crate) fn insert(
+    client: &mut impl GenericClient,
+    plan: &Plan,
+    relations: &[u32],
+    event: &str,
+) -> Result<PlanRow, Error> {
+    let sql = format!(
+        "WITH journaled AS (INSERT INTO migrate.plan (name, declaration, steps) VALUES ($1, $2, $3) RETURNING *), \
+              told AS (INSERT INTO migrate.history (plan, event) SELECT name, $4 FROM journaled) \
+         SELECT {COLUMNS} FROM journaled"
+    );
+    let row = client
+        .ask_one(&sql, &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32), &event])
+        .doing("journaling a plan")?;
+    let row = plan_row(&row);
+    let id = row.id;
     for (place, (table, relation)) in plan.tables.iter().zip(relations).enumerate() {
         insert_table(client, id, place as i32, &plan.name, table, *relation)?;
     }
@@ -207,7 +225,7 @@ pub(crate) fn insert(client: &mut impl GenericClient, plan: &Plan, relations: &[
     });
     insert_rows(client, "migrate.step (plan, number, phase, name, summary, probe, work, undo)", rows)
         .doing("journaling the steps")?;
-    Ok(())
+    Ok(row)
 }
 
 fn insert_table(

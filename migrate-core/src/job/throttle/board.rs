@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::super::work::{Batch, Updates};
-use super::zones::FIRST_DUTY;
+use super::courtesy::FIRST_DUTY;
 use crate::error::Error;
 use crate::limit::{InForce, Pause};
 use crate::settings::Settings;
@@ -21,6 +21,8 @@ pub(super) struct Verdict {
     /// What the job stands still for.
     pub(super) stop: Option<String>,
     pub(super) duty: f64,
+    /// How long a batch is to last.
+    pub(super) batch: Duration,
     pub(super) workers: u32,
     pub(super) rows_per_second: Option<f64>,
     /// What keeps it from working all the time with all workers.
@@ -71,6 +73,7 @@ impl Board {
                 pause: in_force.pause,
                 stop: None,
                 duty: limit.duty.map_or(duty, |most| most.min(duty)),
+                batch: settings.batch_target,
                 workers: if settings.follow_load { 1 } else { limit.workers.unwrap_or(u32::MAX).min(settings.workers) },
                 rows_per_second: limit.rows_per_second,
                 limited_by: None,

@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 
 use super::board::{Board, Counts, Verdict};
+use super::courtesy::Courtesy;
 use super::replicas::Replicas;
 use super::signals::{self, Signals};
 use super::stops::Stops;
-use super::zones::Zones;
+
 use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
@@ -36,7 +37,7 @@ const MEMORY: f64 = 0.7;
 pub(super) struct Look {
     settings: Settings,
     replicas: Replicas,
-    zones: Zones,
+    courtesy: Courtesy,
     signals: Signals,
     limited_by: Option<String>,
     hook: Option<String>,
@@ -54,7 +55,7 @@ impl Look {
         Look {
             settings: Settings { follow_load, ..settings.clone() },
             replicas: Replicas::follow(&settings.replicas),
-            zones: Zones::new(settings.workers.max(1)),
+            courtesy: Courtesy::new(settings.workers.max(1)),
             signals: Signals::default(),
             limited_by: None,
             hook: None,
@@ -86,7 +87,7 @@ impl Look {
             self.looked_seldom = Some(Instant::now());
             self.signals = signals::read(client, plan)?;
             self.hook = self.settings.hold_while.as_ref().and_then(|hook| hook());
-            self.limited_by = if self.settings.follow_load { self.zones.tick() } else { None };
+            self.limited_by = if self.settings.follow_load { self.courtesy.tick() } else { None };
         }
         let verdict = self.decide(in_force);
         self.is_held = verdict.stop.is_some();
@@ -107,7 +108,7 @@ impl Look {
             is_held: self.is_held,
         };
         let (duty, workers) = if self.settings.follow_load {
-            (self.zones.duty, self.zones.workers)
+            (self.courtesy.duty, self.courtesy.workers)
         } else {
             (1.0, self.settings.workers.max(1))
         };
@@ -127,6 +128,11 @@ impl Look {
             pause,
             stop: stop.reason(),
             duty: limit.duty.map_or(duty, |most| most.min(duty)),
+            batch: if self.settings.follow_load {
+                self.courtesy.batch(self.settings.batch_target)
+            } else {
+                self.settings.batch_target
+            },
             workers: limit.workers.map_or(workers, |most| most.min(workers)).max(1),
             rows_per_second: limit.rows_per_second,
             limited_by,
@@ -146,7 +152,7 @@ impl Look {
         let others = signals::others_at_work(client, &pids)?;
         // One that began or ended meanwhile says nothing.
         if at_work().0 == before {
-            self.zones.saw(others, before);
+            self.courtesy.saw(others, before);
         }
         Ok(())
     }

@@ -2,18 +2,19 @@
 //!
 //! Three layers, each by itself: the size of a batch follows its own time ([`pace`](super::pace)), and PostgreSQL ends one that
 //! would keep others waiting for longer than the stall budget; the share of the time in
-//! which the job works, and the number of its sessions, follow the load of the database ([`zones`]); and stops hold it
+//! which the job works, and the number of its sessions, follow what they do to others ([`courtesy`]); and stops hold it
 //! altogether ([`stops`]): an operator's pause, a hook of the user's, lag, slots, the archiver, connections. What cannot be
 //! looked at holds it too. What is decided stands on a board that every worker reads before a batch; a watcher with a
 //! connection of its own writes it, or, where there is none, the first worker between two batches.
 
 mod board;
+mod courtesy;
 mod look;
 mod replicas;
 mod signals;
 mod stops;
-mod zones;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -53,6 +54,8 @@ pub(super) struct Throttle<'a> {
 /// Whether a batch may begin.
 pub(super) enum Admission {
     Go,
+    /// Nobody begins another one.
+    Over,
     /// The run is to go on with something else.
     Closed(Closed),
 }
@@ -92,9 +95,19 @@ impl<'a> Throttle<'a> {
         self.board().verdict.workers
     }
 
+    /// How long a batch is to last.
+    pub(super) fn batch(&self) -> Duration {
+        self.board().verdict.batch
+    }
+
     /// Waits until the next batch of a worker may begin. The first worker is the one with the lead, and brings its
     /// connection.
-    pub(super) fn admit(&self, number: usize, mut lead: Option<&mut Client>) -> Result<Admission, Error> {
+    pub(super) fn admit(
+        &self,
+        number: usize,
+        mut lead: Option<&mut Client>,
+        is_over: &AtomicBool,
+    ) -> Result<Admission, Error> {
         let begun = Instant::now();
         let mut held: Option<String> = None;
         loop {
@@ -105,6 +118,9 @@ impl<'a> Throttle<'a> {
                 }
                 None => self.migrator.require_running()?,
             }
+            if is_over.load(Ordering::Acquire) {
+                return Ok(Admission::Over);
+            }
             let board = self.board();
             if let Some(pause) = &board.verdict.pause {
                 return Ok(Admission::Closed(Closed::Paused { pause: pause.clone() }));
@@ -114,10 +130,17 @@ impl<'a> Throttle<'a> {
                 if begun.elapsed() >= self.migrator.limits().hold_deadline {
                     return Ok(Admission::Closed(Closed::JobHeld { reason }));
                 }
-                if held.is_none() && number == 0 {
+                let cause = cause(&reason);
+                if number == 0 && held.as_deref() != Some(&*cause) {
                     self.tell_held(&reason);
                 }
-                held = Some(reason);
+                held = Some(cause);
+                self.wait(POLL);
+                continue;
+            }
+            if self.is_watched && !board.has_looked() {
+                // What is not known yet may be a reason.
+                drop(board);
                 self.wait(POLL);
                 continue;
             }
@@ -236,6 +259,11 @@ impl<'a> Throttle<'a> {
     pub(super) fn end(&self, client: &mut Client) -> Result<(), Error> {
         if self.board().has_looked() { look::forget(client, self.plan, self.step) } else { Ok(()) }
     }
+}
+
+/// A reason without the numbers in it, which change all the time.
+fn cause(reason: &str) -> String {
+    reason.chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
 
 fn opened(open: &dyn Fn() -> Result<Client, Error>) -> Result<Client, Error> {
