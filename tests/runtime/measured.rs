@@ -7,6 +7,7 @@ use migrate::{Phase, Plan, metrics as names};
 
 use crate::database;
 use crate::observed::{self, run};
+use crate::passes::alone;
 
 mod plans {
     migrate::plan! { pub mod cents; stage dual_write; table sale (id: bigint) {
@@ -55,7 +56,7 @@ impl Found {
 
 #[test]
 fn a_run_is_measured_from_its_first_step_to_its_closed_gate() {
-    let database = database::fresh();
+    let (_server, database) = alone();
     let mut client = database.connect().expect("a connection");
     run(
         &mut client,
