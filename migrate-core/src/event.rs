@@ -172,10 +172,7 @@ pub enum Event<'a> {
         closed: &'a [Closed],
     },
     /// This process leads now.
-    LeadTaken {
-        /// Its term.
-        term: i64,
-    },
+    LeadTaken,
     /// This process leads no more.
     LeadGiven,
     /// A leader that was not heard of for too long had its session ended by this instance.

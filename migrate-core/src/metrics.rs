@@ -178,7 +178,7 @@ pub(crate) fn record(event: &Event<'_>) {
         Event::ReplicaUnknown { replica, .. } => {
             counter!(REPLICA_UNKNOWN, with(Vec::new(), "replica", replica)).increment(1);
         }
-        Event::LeadTaken { .. } => {
+        Event::LeadTaken => {
             gauge!(LEADING).set(1);
             counter!(LEADS).increment(1);
         }
@@ -335,9 +335,9 @@ mod tests {
     #[test]
     fn leads_and_fences_come_and_go() {
         let silent = Duration::from_secs(20);
-        let mut events = vec![Event::LeadTaken { term: 1 }, Event::Fenced { silent }, Event::Deposed { pid: 1 }];
+        let mut events = vec![Event::LeadTaken, Event::Fenced { silent }, Event::Deposed { pid: 1 }];
         let during = recorded(&events);
-        events.extend([Event::LeadGiven, Event::Unfenced, Event::LeadTaken { term: 2 }, Event::LeadGiven]);
+        events.extend([Event::LeadGiven, Event::Unfenced, Event::LeadTaken, Event::LeadGiven]);
         let after = recorded(&events);
         let of = |found: &BTreeMap<String, f64>| ["migrate_leading", "migrate_fenced"].map(|name| found[name]);
         assert_eq!((of(&during), of(&after)), ([1.0, 1.0], [0.0, 0.0]));

@@ -144,7 +144,7 @@ impl Migrator {
         }
         self.standbys.forget();
         with_session(client, &self.decision, |client| {
-            let led = lead(client, self.settings.leader_wait, |client| self.drive(client, None))?;
+            let led = lead(client, self.settings.leader_wait, |client| self.led(|| self.drive(client, None)))?;
             Ok(match led {
                 Lead::Done(report) => report,
                 Lead::Other(leader) => Report { leader: Some(leader), ..Report::default() },
@@ -391,19 +391,26 @@ impl Migrator {
     /// Carries plans forward, in a term of its own.
     fn drive(&self, client: &mut Client, order: Option<(&str, Phase)>) -> Result<Report, Error> {
         state::ensure(client)?;
-        let term = begin_term(client, Claimant::default())?;
-        self.notify(&Event::LeadTaken { term });
-        let outcome = drive::run(self, client, order);
-        self.notify(&Event::LeadGiven);
-        outcome
+        begin_term(client, Claimant::default())?;
+        drive::run(self, client, order)
     }
 
     fn leading<T>(&self, client: &mut Client, work: impl FnOnce(&mut Client) -> Result<T, Error>) -> Result<T, Error> {
         self.standbys.forget();
-        with_session(client, &self.decision, |client| match lead(client, self.settings.leader_wait, work)? {
-            Lead::Done(value) => Ok(value),
-            Lead::Other(leader) => Err(Error::Busy { leader }),
+        with_session(client, &self.decision, |client| {
+            match lead(client, self.settings.leader_wait, |client| self.led(|| work(client)))? {
+                Lead::Done(value) => Ok(value),
+                Lead::Other(leader) => Err(Error::Busy { leader }),
+            }
         })
+    }
+
+    /// Tells for how long this process leads.
+    fn led<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.notify(&Event::LeadTaken);
+        let outcome = work();
+        self.notify(&Event::LeadGiven);
+        outcome
     }
 
     pub(crate) fn plans(&self) -> &'static [&'static Plan] {

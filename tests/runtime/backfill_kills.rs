@@ -16,6 +16,7 @@ use postgres::{Client, NoTls};
 
 use crate::database;
 use crate::observed::{self, run};
+use crate::passes::alone;
 
 mod plans {
     migrate::plan! { pub mod cents; stage dual_write; table sale (id: bigint) {
@@ -213,7 +214,7 @@ fn committed(client: &mut Client) -> (u64, i64, i64) {
 fn every_row_is_filled_once_however_often_the_backfill_is_killed_under_traffic() {
     let kills = (database::scale() * 5 / 2).max(3);
     let rows = 40_000 + 8_000 * i64::from(kills);
-    let database = database::fresh();
+    let (_server, database) = alone();
     let mut client = database.connect().expect("a connection");
     create(&mut client, rows);
     let writers = Writers::start(database.url(), rows);

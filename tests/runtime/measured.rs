@@ -1,12 +1,13 @@
 //! What a real run tells a recorder of metrics.
 
-use std::collections::BTreeMap;
-
+use metrics::{SharedString, Unit};
+use metrics_util::CompositeKey;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use migrate::{Phase, Plan, metrics as names};
 
 use crate::database;
 use crate::observed::{self, run};
+use crate::passes::alone;
 
 mod plans {
     migrate::plan! { pub mod cents; stage dual_write; table sale (id: bigint) {
@@ -18,30 +19,34 @@ mod plans {
 
 const PLAN: &Plan = &plans::cents::PLAN;
 
-/// Each metric by name, with the labels it is asked for, and its values: of a counter since the last look.
-struct Found(BTreeMap<(String, Vec<(String, String)>), Vec<f64>>);
+/// A metric, and its values: of a counter since the last look.
+struct Metric {
+    name: String,
+    step: Option<String>,
+    values: Vec<f64>,
+}
+
+struct Found(Vec<Metric>);
 
 impl Found {
     fn of(snapshotter: &Snapshotter) -> Found {
-        let all = snapshotter.snapshot().into_vec().into_iter().map(|(key, _, _, value)| {
-            let labels = key.key().labels().map(|label| (label.key().to_owned(), label.value().to_owned())).collect();
+        let metric = |(key, _, _, value): (CompositeKey, Option<Unit>, Option<SharedString>, DebugValue)| {
+            let step = key.key().labels().find(|label| label.key() == "step").map(|label| label.value().to_owned());
             let values = match value {
                 DebugValue::Counter(count) => vec![count as f64],
                 DebugValue::Gauge(value) => vec![value.into_inner()],
                 DebugValue::Histogram(values) => values.into_iter().map(f64::from).collect(),
             };
-            ((key.key().name().to_owned(), labels), values)
-        });
-        Found(all.collect())
+            Metric { name: key.key().name().to_owned(), step, values }
+        };
+        Found(snapshotter.snapshot().into_vec().into_iter().map(metric).collect())
     }
 
-    /// The values of a metric over all of its labels that are not `step`, or where that is this step.
+    /// The values of a metric, of one step or of all.
     fn all(&self, name: &str, step: Option<&str>) -> Vec<f64> {
-        let is_it = |labels: &[(String, String)]| {
-            step.is_none_or(|step| labels.iter().any(|(label, value)| label == "step" && value == step))
-        };
-        let named = self.0.iter().filter(|((known, labels), _)| known == name && is_it(labels));
-        named.flat_map(|(_, values)| values.iter().copied()).collect()
+        let named =
+            self.0.iter().filter(|metric| metric.name == name && (step.is_none() || metric.step.as_deref() == step));
+        named.flat_map(|metric| metric.values.iter().copied()).collect()
     }
 
     fn sum(&self, name: &str, step: Option<&str>) -> f64 {
@@ -51,7 +56,7 @@ impl Found {
 
 #[test]
 fn a_run_is_measured_from_its_first_step_to_its_closed_gate() {
-    let database = database::fresh();
+    let (_server, database) = alone();
     let mut client = database.connect().expect("a connection");
     run(
         &mut client,

@@ -67,7 +67,7 @@ fn blocks(client: &mut Client) -> u64 {
 }
 
 /// A database on a server of its own: a transaction that writes elsewhere on the server holds old row versions too.
-fn alone() -> (ScratchServer, ScratchDatabase) {
+pub fn alone() -> (ScratchServer, ScratchDatabase) {
     let server = ScratchServer::builder().setting("autovacuum", "off").start().expect("a PostgreSQL server");
     let database = server.database().expect("a fresh database");
     (server, database)

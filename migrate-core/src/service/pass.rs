@@ -45,7 +45,7 @@ fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> 
         let instance = Some((registered.id, migrator.limits().leader_lease));
         let term = leader::begin_term(client, Claimant { instance })?;
         shared.begin_term(number, term);
-        shared.notify(&Event::LeadTaken { term });
+        shared.notify(&Event::LeadTaken);
         let _given = OnDrop(|| shared.notify(&Event::LeadGiven));
         migrator.make_way();
         let pause = match drive::run(migrator, client, None) {
