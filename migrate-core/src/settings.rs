@@ -24,8 +24,8 @@ pub struct Settings {
     /// Connection strings of the hot standbys, each to the database that is migrated. An `ACCESS EXCLUSIVE`
     /// lock is replayed on a standby, where it waits for the queries on the table, stops the replay of
     /// everything, and cancels them in the end. So a standby named here is looked at before, and its transactions
-    /// older than the stall budget are waited for. One that cannot be asked is reported and not waited for: it
-    /// may be gone for good, and a plan must not hang on it. Leave out a standby whose queries may be
+    /// older than the stall budget are waited for. One that cannot be asked is reported and no lock waits for
+    /// it: it may be gone for good. A job does stand still for it, see [`replica_lag`](Self::replica_lag). Leave out a standby whose queries may be
     /// cancelled. Default: none.
     pub replicas: Vec<String>,
     /// How many sessions a backfill or a verification may use at most, each in its own part of the table. The load of the
@@ -39,7 +39,7 @@ pub struct Settings {
     pub follow_load: bool,
     /// The lag of a replica at which a job stands still; it goes on at half of it. Measured on each of
     /// [`replicas`](Self::replicas) by a row that the leader writes and looks for there; one that cannot be asked lags
-    /// from then on. For standbys that are not named, what `pg_stat_replication` shows. Default: 5 s.
+    /// from then on, until it is back or the job's limit is [`Duration::MAX`], which is none. For standbys that are not named, what `pg_stat_replication` shows. Default: 5 s.
     pub replica_lag: Duration,
     /// Asked once a second whether a job must stand still; answers why: little space is left on the disk, a queue is
     /// long, it is the hour of the day's traffic. Default: none.

@@ -172,7 +172,9 @@ impl Walk<'_> {
             worker.throttle.ends(worker.number, Some(batch), cursor.place.blocks_done() - done_before);
             self.committed(worker.throttle, batch, took);
             if worker.work.give_up_slices(client, portion, batch.updates)? {
-                cursor.place = cursor.place.in_one_pass();
+                let place = cursor.place.in_one_pass();
+                worker.throttle.goes_back(cursor.place.blocks_done() - place.blocks_done());
+                cursor.place = place;
             }
             return Ok(Done::Portion);
         }

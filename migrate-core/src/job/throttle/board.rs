@@ -132,6 +132,10 @@ impl Board {
         }
     }
 
+    pub(super) fn goes_back(&mut self, blocks: i64) {
+        self.counts.blocks_done -= blocks;
+    }
+
     pub(super) fn counts(&self) -> Counts {
         self.counts
     }

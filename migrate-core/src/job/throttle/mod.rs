@@ -184,6 +184,11 @@ impl<'a> Throttle<'a> {
         self.board().ends(number, batch, blocks);
     }
 
+    /// So many blocks are to be done once more.
+    pub(super) fn goes_back(&self, blocks: i64) {
+        self.board().goes_back(blocks);
+    }
+
     /// The blocks of the job, and how many of them are done.
     pub(super) fn progress(&self) -> (i64, i64) {
         let counts = self.board().counts();
