@@ -71,7 +71,12 @@ impl Board {
                 pause: in_force.pause,
                 stop: None,
                 duty: limit.duty.map_or(duty, |most| most.min(duty)),
-                workers: if settings.follow_load { 1 } else { limit.workers.unwrap_or(u32::MAX).min(settings.workers) },
+                // Without a watcher, until the first look, which reads the limits.
+                workers: if settings.follow_load || !is_watched {
+                    1
+                } else {
+                    limit.workers.unwrap_or(u32::MAX).min(settings.workers)
+                },
                 rows_per_second: limit.rows_per_second,
                 limited_by: None,
             },
