@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
-use postgres::{Client, GenericClient, Transaction};
+use postgres::{Client, GenericClient};
 
 use crate::ask::Ask;
 use crate::compose::Becomes;
@@ -126,14 +126,14 @@ impl LockedStep<'_> {
         let sql = table.sql();
         let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
         let what = format!("step `{}`", self.step.name);
-        let prepare = |transaction: &mut Transaction<'_>| {
-            batch::execute(transaction, &what, &beside)?;
-            self.mark(transaction, table, *sync)
+        let prepare = |client: &mut Client| {
+            batch::execute(client, &what, &beside)?;
+            self.mark(client, table, *sync)
         };
-        request.transaction(client, prepare, |transaction, cost| {
-            batch::execute(transaction, &what, &under)?;
+        request.transaction(client, prepare, |client, cost| {
+            batch::execute(client, &what, &under)?;
             let entry = Entry::step(&self.plan.name, self.event, self.step, begun, &all);
-            state::record(transaction, &Entry { lock: Some(cost), ..entry })?;
+            state::record(client, &Entry { lock: Some(cost), ..entry })?;
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
             Ok(())
         })
@@ -163,15 +163,14 @@ fn authority(
         gate::statements::begin(client, under_way)?;
     }
     let UnderWay { row: plan, tables, .. } = under_way;
-    let mut transaction = client.transaction().doing("switching sides")?;
     let mut statements = Vec::new();
     for table in tables {
-        statements.push(compose::function(&mut transaction, plan, table, Becomes { shape: table.shape, side })?);
+        statements.push(compose::function(client, plan, table, Becomes { shape: table.shape, side })?);
     }
-    batch::execute(&mut transaction, "switching sides", &statements)?;
-    state::switch(&mut transaction, plan, step, to, side)?;
+    let mut transaction = batch::begin(client, "switching sides", &statements)?;
     let event = if to == StepState::Done { "done" } else { "undone" };
-    state::record(&mut transaction, &Entry::step(&plan.name, event, step, begun, &statements))?;
+    let entry = Entry::step(&plan.name, event, step, begun, &statements);
+    state::switch(transaction.client(), plan, step, to, side, &entry)?;
     migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
     transaction.commit().doing("switching sides")?;
     Ok(())

@@ -8,6 +8,7 @@ use super::cursor::{Cursor, moving};
 use super::place::Portion;
 use super::walk::Walk;
 use super::work::{Batch, Updates, Work};
+use crate::begun::Begun;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
@@ -42,11 +43,11 @@ impl Walk<'_> {
         // A block at a time is as small as it gets, so that one may take as long as it takes.
         let limit = if portion.window.blocks() > 1 { self.migrator.limits().stall_budget } else { Duration::ZERO };
         let Message { sql, statement } = self.message(cursor, portion, &sql, limit);
-        let begun = Begun { client, is_open: true };
-        let answer =
-            begun.client.simple_query(&format!("START TRANSACTION; {sql}")).running(work.doing(), &statement)?;
+        let mut begun = Begun::on(client);
+        let sql = format!("{}{sql}", Begun::START);
+        let answer = begun.client().simple_query(&sql).running(work.doing(), &statement)?;
         let batch = done(&answer)?;
-        work.look_closer(&mut *begun.client, cursor, portion, &batch)?;
+        work.look_closer(begun.client(), cursor, portion, &batch)?;
         self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
         begun.commit().doing("committing a batch")?;
         Ok(batch)
@@ -132,28 +133,6 @@ fn done(answer: &[SimpleQueryMessage]) -> Result<Batch, Error> {
         batch.updates = Updates { all: gained(before.all, after.all), hot: gained(before.hot, after.hot) };
     }
     Ok(batch)
-}
-
-/// A transaction that began in the message of its batch. It is rolled back unless it is committed.
-struct Begun<'c> {
-    client: &'c mut Client,
-    is_open: bool,
-}
-
-impl Begun<'_> {
-    fn commit(mut self) -> Result<(), postgres::Error> {
-        self.is_open = false;
-        self.client.batch_execute("COMMIT")
-    }
-}
-
-impl Drop for Begun<'_> {
-    fn drop(&mut self) {
-        if self.is_open {
-            // Where the session is gone, so is its transaction.
-            let _ = self.client.batch_execute("ROLLBACK");
-        }
-    }
 }
 
 fn number(row: &SimpleQueryRow, column: &str) -> Option<u64> {

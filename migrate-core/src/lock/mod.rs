@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use migrate_plan::LockMode;
-use postgres::{Client, Transaction};
+use postgres::Client;
 
 use self::attempt::Attempt;
 use self::autovacuum::Eviction;
@@ -73,8 +73,8 @@ impl LockRequest<'_> {
     pub(crate) fn transaction<T>(
         &self,
         client: &mut Client,
-        mut prepare: impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
-        mut work: impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
+        mut prepare: impl FnMut(&mut Client) -> Result<(), Error>,
+        mut work: impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut wait = Wait::begin(self, client)?;
         loop {
