@@ -47,6 +47,6 @@ fn one_by_one(client: &mut impl GenericClient, what: &str, statements: &[String]
 }
 
 /// Whether a statement was refused for what it is, and not ended for what others do.
-fn is_of_one(error: &DatabaseError) -> bool {
+pub(crate) fn is_of_one(error: &DatabaseError) -> bool {
     error.code().is_some() && !error.is_transient()
 }

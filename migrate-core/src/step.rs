@@ -124,14 +124,14 @@ impl LockedStep<'_> {
         let (beside, under): (Vec<String>, Vec<String>) = all.into_iter().partition(|sql| is_beside_the_table(sql));
         let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
         let sql = table.sql();
-        let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
         let what = format!("step `{}`", self.step.name);
+        let request =
+            LockRequest { migrator: self.migrator, table: &sql, mode: *lock, what: &what, statements: &under };
         let prepare = |client: &mut Client| {
             batch::execute(client, &what, &beside)?;
             self.mark(client, table, *sync)
         };
         request.transaction(client, prepare, |client, cost| {
-            batch::execute(client, &what, &under)?;
             let entry = Entry::step(&self.plan.name, self.event, self.step, begun, &all);
             state::record(client, &Entry { lock: Some(cost), ..entry })?;
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
@@ -207,12 +207,17 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
     let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
-    let request = LockRequest { migrator, table: &sql, mode: LockMode::AccessExclusive };
+    let request = LockRequest {
+        migrator,
+        table: &sql,
+        mode: LockMode::AccessExclusive,
+        what: "putting the sync triggers back",
+        statements: &statements,
+    };
     request.transaction(
         client,
         |_| Ok(()),
         |transaction, cost| {
-            batch::execute(transaction, "putting the sync triggers back", &statements)?;
             // After the switch the new side holds what counts, and is compared again; a retired column is not.
             let again: &[&str] = match (plan.side, table.shape) {
                 (Side::Old, _) => &["backfill", "verify"],

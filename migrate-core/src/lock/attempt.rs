@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use postgres::Client;
 
 use super::{LockCost, LockRequest, SPIN};
+use crate::batch;
 use crate::begun::Begun;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
@@ -52,8 +53,8 @@ impl Attempt<'_> {
         Ok(Some(value))
     }
 
-    /// Begins the transaction with a look whether the lock can be had at all, prepares, takes it, and does the work under it; answers also since
-    /// when it is held.
+    /// Begins the transaction with a look whether the lock can be had at all, prepares, takes it, and does the work under it;
+    /// answers also since when it is held.
     fn within<T>(
         &mut self,
         client: &mut Client,
@@ -72,13 +73,46 @@ impl Attempt<'_> {
             return Ok(None);
         }
         prepare(client)?;
-        let is_had = if self.queue { self.wait(client)? } else { self.spin(client)? };
-        if !is_had {
+        let locked = match self.at_once(client)? {
+            Some(locked) => locked,
+            None => {
+                let is_had = if self.queue { self.wait(client)? } else { self.spin(client)? };
+                if !is_had {
+                    return Ok(None);
+                }
+                let locked = self.taken();
+                batch::execute(client, self.request.what, self.request.statements)?;
+                locked
+            }
+        };
+        Ok(Some((work(client, &self.cost)?, locked)))
+    }
+
+    /// From here on others may wait for it.
+    fn taken(&mut self) -> Instant {
+        self.cost.waited = self.begun.elapsed();
+        Instant::now()
+    }
+
+    /// Takes the lock, if it is free, and does the statements in the same message, so that it is held for no longer than
+    /// they take. Where that fails nothing of it has happened, and the lock is let go: whether it was refused, or one of the
+    /// statements is at fault and which, shows when each goes by itself.
+    fn at_once(&mut self, client: &mut Client) -> Result<Option<Instant>, Error> {
+        if self.queue {
             return Ok(None);
         }
-        let locked = Instant::now();
-        self.cost.waited = self.begun.elapsed();
-        Ok(Some((work(client, &self.cost)?, locked)))
+        let LockRequest { what, statements, .. } = self.request;
+        let (locked, all) = (self.taken(), statements.join(";\n"));
+        let message =
+            format!("SAVEPOINT asked; {} NOWAIT; {};\n{all};\nRELEASE SAVEPOINT asked", self.lock(), self.once_had());
+        match client.batch_execute(&message).running(what, &all) {
+            Ok(()) => Ok(Some(locked)),
+            Err(error) if error.is_lock_refused() || batch::is_of_one(&error) => {
+                client.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Begins with the limits, takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs

@@ -34,23 +34,24 @@ pub(super) struct Archiver {
 
 /// Looks at what a job must not make worse.
 pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error> {
-    // A role that does not see where others are sees that they are there.
-    let sql = "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'), \
+    // The functions behind the views, which join more than is asked for here: to plan that is most of what they cost. A role
+    // that does not see where others are sees that they are there.
+    let sql = "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_get_activity(NULL) WHERE backend_type = 'client backend'), \
                 pg_catalog.current_setting('max_connections')::int8, \
                 pg_catalog.current_setting('archive_mode') <> 'off', a.last_archived_wal, a.last_failed_wal, \
                 pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), \
                 pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')), \
                 s.slot_name, s.kept::int8, \
-                (SELECT setting::int8 * 1048576 FROM pg_catalog.pg_settings \
-                 WHERE name = 'max_slot_wal_keep_size' AND setting::int8 >= 0), \
+                CASE WHEN pg_catalog.current_setting('max_slot_wal_keep_size') <> '-1' \
+                     THEN pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_slot_wal_keep_size')) END, \
                 v.wraparound, r.names, r.lags, r.behind \
          FROM pg_catalog.pg_stat_archiver a \
          LEFT JOIN (SELECT slot_name::text, pg_catalog.pg_current_wal_lsn() - restart_lsn AS kept \
                     FROM pg_catalog.pg_replication_slots WHERE restart_lsn IS NOT NULL \
                     ORDER BY 2 DESC LIMIT 1) s ON true \
          LEFT JOIN (SELECT bool_or(coalesce(w.query LIKE '%to prevent wraparound%', false)) AS wraparound \
-                    FROM pg_catalog.pg_stat_progress_vacuum p \
-                    JOIN pg_catalog.pg_stat_activity w ON w.pid = p.pid AND w.backend_type = 'autovacuum worker' \
+                    FROM pg_catalog.pg_stat_get_progress_info('VACUUM') p \
+                    JOIN pg_catalog.pg_stat_get_activity(NULL) w ON w.pid = p.pid AND w.backend_type = 'autovacuum worker' \
                     WHERE p.relid IN (SELECT relation FROM migrate.cursor WHERE plan = $1)) v ON true \
          CROSS JOIN (SELECT coalesce(array_agg(coalesce(nullif(application_name, ''), 'unnamed')), '{}') AS names, \
                             coalesce(array_agg(extract(epoch FROM replay_lag)::float8), '{}') AS lags, \
