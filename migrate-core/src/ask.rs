@@ -23,7 +23,8 @@ macro_rules! typed {
 typed! {
     bool => BOOL, i32 => INT4, i64 => INT8, u32 => OID, f64 => FLOAT8, str => TEXT, String => TEXT,
     [&str] => TEXT_ARRAY, [String] => TEXT_ARRAY, Vec<&str> => TEXT_ARRAY, Vec<String> => TEXT_ARRAY,
-    Vec<i64> => INT8_ARRAY, [i32] => INT4_ARRAY, Vec<u32> => OID_ARRAY,
+    Vec<i64> => INT8_ARRAY, [i32] => INT4_ARRAY, Vec<i32> => INT4_ARRAY, Vec<u32> => OID_ARRAY,
+    Vec<Option<u32>> => OID_ARRAY,
 }
 
 impl<T: Typed + ?Sized> Typed for &T {

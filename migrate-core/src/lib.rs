@@ -7,6 +7,7 @@ mod acknowledge;
 mod ask;
 mod baseline;
 mod batch;
+mod begun;
 mod blocker;
 mod bounds;
 mod catalog;

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use migrate_plan::ident::INSERT_TRIGGER;
 use migrate_plan::{LockMode, Side, SyncChange, Work};
-use postgres::{Client, GenericClient, Transaction};
+use postgres::{Client, GenericClient};
 
 use crate::ask::Ask;
 use crate::compose::Becomes;
@@ -124,16 +124,16 @@ impl LockedStep<'_> {
         let (beside, under): (Vec<String>, Vec<String>) = all.into_iter().partition(|sql| is_beside_the_table(sql));
         let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
         let sql = table.sql();
-        let request = LockRequest { migrator: self.migrator, table: &sql, mode: *lock };
         let what = format!("step `{}`", self.step.name);
-        let prepare = |transaction: &mut Transaction<'_>| {
-            batch::execute(transaction, &what, &beside)?;
-            self.mark(transaction, table, *sync)
+        let request =
+            LockRequest { migrator: self.migrator, table: &sql, mode: *lock, what: &what, statements: &under };
+        let prepare = |client: &mut Client| {
+            batch::execute(client, &what, &beside)?;
+            self.mark(client, table, *sync)
         };
-        request.transaction(client, prepare, |transaction, cost| {
-            batch::execute(transaction, &what, &under)?;
+        request.transaction(client, prepare, |client, cost| {
             let entry = Entry::step(&self.plan.name, self.event, self.step, begun, &all);
-            state::record(transaction, &Entry { lock: Some(cost), ..entry })?;
+            state::record(client, &Entry { lock: Some(cost), ..entry })?;
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
             Ok(())
         })
@@ -163,15 +163,14 @@ fn authority(
         gate::statements::begin(client, under_way)?;
     }
     let UnderWay { row: plan, tables, .. } = under_way;
-    let mut transaction = client.transaction().doing("switching sides")?;
     let mut statements = Vec::new();
     for table in tables {
-        statements.push(compose::function(&mut transaction, plan, table, Becomes { shape: table.shape, side })?);
+        statements.push(compose::function(client, plan, table, Becomes { shape: table.shape, side })?);
     }
-    batch::execute(&mut transaction, "switching sides", &statements)?;
-    state::switch(&mut transaction, plan, step, to, side)?;
+    let mut transaction = batch::begin(client, "switching sides", &statements)?;
     let event = if to == StepState::Done { "done" } else { "undone" };
-    state::record(&mut transaction, &Entry::step(&plan.name, event, step, begun, &statements))?;
+    let entry = Entry::step(&plan.name, event, step, begun, &statements);
+    state::switch(transaction.client(), plan, step, to, side, &entry)?;
     migrator.notify(&Event::Committing { plan: &plan.name, step: &step.name });
     transaction.commit().doing("switching sides")?;
     Ok(())
@@ -208,12 +207,17 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
     let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
-    let request = LockRequest { migrator, table: &sql, mode: LockMode::AccessExclusive };
+    let request = LockRequest {
+        migrator,
+        table: &sql,
+        mode: LockMode::AccessExclusive,
+        what: "putting the sync triggers back",
+        statements: &statements,
+    };
     request.transaction(
         client,
         |_| Ok(()),
         |transaction, cost| {
-            batch::execute(transaction, "putting the sync triggers back", &statements)?;
             // After the switch the new side holds what counts, and is compared again; a retired column is not.
             let again: &[&str] = match (plan.side, table.shape) {
                 (Side::Old, _) => &["backfill", "verify"],

@@ -76,9 +76,11 @@ pub fn install(function: &str, members: &[String], parts: &[Part]) -> Vec<String
             own(function)
         ));
         // Rows that arrive by logical replication are synced too.
-        for trigger in [INSERT_TRIGGER, UPDATE_TRIGGER] {
-            statements.push(format!("ALTER TABLE {table} ENABLE ALWAYS TRIGGER {}", quote(trigger)));
-        }
+        statements.push(format!(
+            "ALTER TABLE {table} ENABLE ALWAYS TRIGGER {}, ENABLE ALWAYS TRIGGER {}",
+            quote(INSERT_TRIGGER),
+            quote(UPDATE_TRIGGER)
+        ));
     }
     statements
 }

@@ -85,7 +85,7 @@ fn a_plan_goes_from_nothing_to_its_end_in_few_round_trips() {
     let report = Migrator::new(&PLANS).without_waits().run(&mut client).expect("a run");
     let each = (proxy.round_trips() - before) / report.plans.len();
     println!("round trips of each of twenty plans: {each}");
-    assert!(each <= 150, "{each} round trips for each plan");
+    assert!(each <= 120, "{each} round trips for each plan");
 }
 
 #[test]

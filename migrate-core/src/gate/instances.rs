@@ -5,6 +5,7 @@ use std::time::Duration;
 use postgres::GenericClient;
 
 use crate::ask::Ask;
+use crate::begun::Begun;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::instance::NAMESPACE;
@@ -97,13 +98,15 @@ pub(super) fn gate(client: &mut impl GenericClient, plan: &PlanRow) -> Result<Op
 /// Closes a plan to builds that do not declare `contract`, unless one of them is there: from then on none can come in. Whoever
 /// registers waits for this transaction, or this one for him.
 pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Option<Closed>, Error> {
-    let mut transaction = client.transaction().doing("closing a plan to older builds")?;
-    transaction.tell("UPDATE migrate.epoch SET number = number + 1", &[]).doing("closing a plan to older builds")?;
-    let instances = in_the_way(&mut transaction, &plan.name)?;
+    let mut transaction = Begun::on(client);
+    let alone = format!("{}UPDATE migrate.epoch SET number = number + 1", Begun::START);
+    transaction.client().batch_execute(&alone).doing("closing a plan to older builds")?;
+    let instances = in_the_way(transaction.client(), &plan.name)?;
     if !instances.is_empty() {
         return Ok(Some(Closed::Instances { instances }));
     }
     transaction
+        .client()
         .tell(
             "WITH closed AS (UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1 RETURNING name) \
              INSERT INTO migrate.history (plan, event) SELECT name, 'closed to builds before contract' FROM closed",

@@ -26,6 +26,8 @@ struct Strangers {
     hidden: i64,
     /// Those that do not tell their statements to anybody.
     untold: i64,
+    /// The role that looked, as a statement names it.
+    seen_by: String,
 }
 
 /// Looks which strangers use a plan's tables now, and keeps it in mind: they count for the length of the soak.
@@ -60,7 +62,7 @@ pub(super) fn gate(
     sessions.retain(|evidence| !known.has_session(&evidence.key));
     let mut unseen: Vec<Evidence> = Vec::new();
     for stranger in here.iter().filter(|stranger| !known.has_session(&stranger.key())) {
-        unseen.extend(stranger.unseen(&current_role(client)?));
+        unseen.extend(stranger.unseen());
     }
     unseen.retain(|evidence| !known.has(&evidence.key));
     let mut closed = Vec::new();
@@ -84,6 +86,7 @@ impl Strangers {
             is_left_over: row.get(5),
             hidden: row.get(6),
             untold: row.get(7),
+            seen_by: row.get(8),
         }
     }
 
@@ -105,13 +108,13 @@ impl Strangers {
     }
 
     /// Sessions that hold a table are known to use it, whatever they say.
-    fn unseen(&self, role: &str) -> Vec<Evidence> {
+    fn unseen(&self) -> Vec<Evidence> {
         let who = format!("{} as {}", shown(&self.application), self.role);
         let mut evidence = Vec::new();
         if self.hidden > 0 {
             let shown = format!(
-                "{who}: this role may not see the statements of {} sessions; GRANT pg_read_all_stats TO {role}",
-                self.hidden
+                "{who}: this role may not see the statements of {} sessions; GRANT pg_read_all_stats TO {}",
+                self.hidden, self.seen_by
             );
             evidence.push(Evidence::new("rights:pg_read_all_stats", shown));
         }
@@ -132,13 +135,6 @@ fn key(application: &str, role: &str) -> String {
 
 fn shown(application: &str) -> &str {
     if application.is_empty() { "(no application_name)" } else { application }
-}
-
-/// The role as a statement names it.
-fn current_role(client: &mut Client) -> Result<String, Error> {
-    let row =
-        client.query_one("SELECT pg_catalog.quote_ident(current_user::text)", &[]).doing("asking for the role")?;
-    Ok(row.get(0))
 }
 
 fn strangers(client: &mut Client, migrator: &Migrator, look: &Look<'_>) -> Result<Vec<Strangers>, Error> {
@@ -177,7 +173,7 @@ fn strangers(client: &mut Client, migrator: &Migrator, look: &Look<'_>) -> Resul
          SELECT application, role, count(*), \
                 extract(epoch FROM clock_timestamp() - max(used_at))::float8, bool_or(has_lock), \
                 bool_or(is_left_over), count(*) FILTER (WHERE is_hidden AND NOT has_lock), \
-                count(*) FILTER (WHERE is_untold AND NOT has_lock) \
+                count(*) FILTER (WHERE is_untold AND NOT has_lock), pg_catalog.quote_ident(current_user::text) \
          FROM seen GROUP BY application, role ORDER BY application, role"
     );
     let ours = &migrator.identity().session_names;

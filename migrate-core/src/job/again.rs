@@ -19,9 +19,13 @@ impl Fill<'_> {
     /// Looks for the failed rows by their keys, and fills those that convert by now: somebody may have mended them, or a
     /// function that `up` calls. As long as one of them fails the gate stays closed, so that nothing is gained by reading
     /// the whole table before; nothing is answered where that is to be done.
-    pub(super) fn still_fail(&self, client: &mut Client, walk: &Walk<'_>) -> Result<Option<Closed>, Error> {
+    pub(super) fn still_fail(
+        &self,
+        client: &mut Client,
+        walk: &Walk<'_>,
+        kept: Vec<Kept>,
+    ) -> Result<Option<Closed>, Error> {
         let failures = self.failures();
-        let kept = failures.kept(client)?;
         let is_settled = kept.iter().all(|row| row.is_settled);
         if kept.is_empty() || !is_settled && !failures.is_full(kept.len() as u64) {
             return Ok(None);

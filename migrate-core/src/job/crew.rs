@@ -124,8 +124,14 @@ impl<'a> Crew<'a> {
         client: &mut impl GenericClient,
         job: &'w dyn Job,
     ) -> Result<Worker<'w>, Error> {
-        let pid =
-            client.ask_one("SELECT pg_catalog.pg_backend_pid()", &[]).doing("asking for the session's process")?.get(0);
+        // Only a watcher tells the workers from others.
+        let pid = match self.throttle.is_watched() {
+            true => client
+                .ask_one("SELECT pg_catalog.pg_backend_pid()", &[])
+                .doing("asking for the session's process")?
+                .get(0),
+            false => 0,
+        };
         Ok(Worker { number, pid, work: job.work(), throttle: self.throttle, is_over: &self.is_over })
     }
 

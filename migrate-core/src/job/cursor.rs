@@ -1,6 +1,6 @@
 //! Where a job is in each heap of its table.
 
-use postgres::{Client, GenericClient};
+use postgres::{GenericClient, Row};
 
 use super::MARK;
 use super::lane::lanes;
@@ -49,57 +49,75 @@ impl Cursor {
     }
 }
 
-/// The cursors of a job, made where they are missing and begun again where the heap was rewritten.
+/// The cursors of a job, made where they are missing and begun again where the heap was rewritten. What an earlier run has
+/// said of the job counts no more.
 pub(super) fn cursors(
-    client: &mut Client,
+    client: &mut impl GenericClient,
     plan: &PlanRow,
     step: &JournalStep,
     table: &TableRow,
     workers: u32,
 ) -> Result<Vec<Cursor>, Error> {
-    let mut transaction = client.transaction().doing("preparing a job")?;
-    transaction
-        .tell(
-            "DELETE FROM migrate.cursor WHERE plan = $1 AND step = $2 \
-             AND filenode IS DISTINCT FROM pg_catalog.pg_relation_filenode(relation)",
-            &[&plan.id, &step.number],
+    let heaps = catalog::heaps(client, &table.sql())?;
+    let relations: Vec<u32> = heaps.iter().map(|heap| heap.relation).collect();
+    let shown: Vec<&str> = heaps.iter().map(|heap| &*heap.shown).collect();
+    let filenodes: Vec<Option<u32>> = heaps.iter().map(|heap| heap.filenode).collect();
+    let (mut of, mut numbers, mut firsts, mut ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for heap in &heaps {
+        for (number, (first, end)) in (0_i32..).zip(lanes(heap.blocks, workers)) {
+            of.push(heap.relation);
+            numbers.push(number);
+            firsts.push(first);
+            ends.push(end);
+        }
+    }
+    // Those that are there stay as they were cut. The new ones are made only after those that they replace are gone.
+    let rows = client
+        .ask(
+            "WITH heap AS ( \
+                 SELECT * FROM ROWS FROM (unnest($3), unnest($4), unnest($5)) AS h(relation, shown, filenode)), \
+             gone AS ( \
+                 DELETE FROM migrate.cursor c WHERE c.plan = $1 AND c.step = $2 AND c.filenode IS DISTINCT FROM coalesce( \
+                     (SELECT h.filenode FROM heap h WHERE h.relation = c.relation), \
+                     pg_catalog.pg_relation_filenode(c.relation)) \
+                 RETURNING 1), \
+             said AS (DELETE FROM migrate.job WHERE plan = $1 AND step = $2), \
+             kept AS ( \
+                 SELECT c.* FROM migrate.cursor c \
+                 JOIN heap h ON h.relation = c.relation AND h.filenode IS NOT DISTINCT FROM c.filenode \
+                 WHERE c.plan = $1 AND c.step = $2), \
+             made AS ( \
+                 INSERT INTO migrate.cursor AS c \
+                     (plan, step, relation, lane, shown, filenode, first_block, blocks, next_block, ring_end, slice_block) \
+                 SELECT $1, $2, h.relation, l.lane, h.shown, h.filenode, l.first, l.blocks, l.first, l.first, l.first \
+                 FROM (SELECT count(*) AS gone FROM gone) before \
+                 CROSS JOIN ROWS FROM (unnest($6), unnest($7), unnest($8), unnest($9)) AS l(relation, lane, first, blocks) \
+                 JOIN heap h ON h.relation = l.relation \
+                 WHERE before.gone >= 0 AND NOT EXISTS (SELECT FROM kept k WHERE k.relation = h.relation) \
+                 RETURNING c.*) \
+             SELECT relation, lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block \
+             FROM (SELECT * FROM made UNION ALL SELECT * FROM kept) c ORDER BY relation, lane",
+            &[&plan.id, &step.number, &relations, &shown, &filenodes, &of, &numbers, &firsts, &ends],
         )
         .doing("preparing a job")?;
-    let mut cursors = Vec::new();
-    for heap in catalog::heaps(&mut transaction, &table.sql())? {
-        let (firsts, ends): (Vec<i64>, Vec<i64>) = lanes(heap.blocks, workers).into_iter().unzip();
-        // Those that are there stay as they were cut.
-        let rows = transaction
-            .ask(
-                "WITH made AS ( \
-                     INSERT INTO migrate.cursor AS c \
-                         (plan, step, relation, lane, shown, filenode, first_block, blocks, next_block, ring_end, slice_block) \
-                     SELECT $1, $2, $3, l.number - 1, $4, $5, l.first, l.blocks, l.first, l.first, l.first \
-                     FROM ROWS FROM (unnest($6), unnest($7)) WITH ORDINALITY AS l(first, blocks, number) \
-                     WHERE NOT EXISTS (SELECT FROM migrate.cursor WHERE plan = $1 AND step = $2 AND relation = $3) \
-                     RETURNING c.*) \
-                 SELECT lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block FROM ( \
-                     SELECT * FROM made UNION ALL \
-                     SELECT * FROM migrate.cursor WHERE plan = $1 AND step = $2 AND relation = $3) c ORDER BY lane",
-                &[&plan.id, &step.number, &heap.relation, &heap.shown, &heap.filenode, &firsts, &ends],
-            )
-            .doing("preparing a job")?;
-        cursors.extend(rows.iter().map(|row| Cursor {
-            lane: row.get(0),
-            first: row.get(1),
-            blocks: row.get(2),
+    let cursor = |row: &Row| {
+        let relation: u32 = row.get(0);
+        let heap = heaps.iter().find(|heap| heap.relation == relation)?;
+        Some(Cursor {
+            lane: row.get(1),
+            first: row.get(2),
+            blocks: row.get(3),
             place: Place {
-                ring: row.get(3),
-                ring_end: row.get(4),
-                slices: row.get(5),
-                slice: row.get(6),
-                block: row.get(7),
+                ring: row.get(4),
+                ring_end: row.get(5),
+                slices: row.get(6),
+                slice: row.get(7),
+                block: row.get(8),
             },
             ..Cursor::at_first(heap.clone())
-        }));
-    }
-    transaction.commit().doing("preparing a job")?;
-    Ok(cursors)
+        })
+    };
+    Ok(rows.iter().filter_map(cursor).collect())
 }
 
 /// The statement that does a batch and moves the cursor past it: `work` are common table expressions that end in

@@ -32,14 +32,20 @@ impl Fill<'_> {
     /// The last look, at every row: what moved between the windows, was locked, or does not convert. Where rows are known
     /// that do not, these come first.
     pub(super) fn sweep(&self, client: &mut Client, walk: &Walk<'_>) -> Result<Option<Closed>, Error> {
-        if let Some(closed) = self.still_fail(client, walk)? {
-            return Ok(Some(closed));
-        }
         let (begun, failures) = (Instant::now(), self.failures());
-        failures.forget(client)?;
-        let mut locked = Vec::new();
+        let kept = failures.kept(client)?;
+        if !kept.is_empty() {
+            if let Some(closed) = self.still_fail(client, walk, kept)? {
+                return Ok(Some(closed));
+            }
+            failures.forget(client)?;
+        }
+        let (mut locked, mut is_filled) = (Vec::new(), true);
         for heap in catalog::heaps(client, &self.table.sql())? {
-            locked.extend(self.sweep_heap(client, walk, &Cursor::at_first(heap))?);
+            is_filled &= self.sweep_heap(client, walk, &Cursor::at_first(heap), &mut locked)?;
+        }
+        if is_filled {
+            return Ok(None);
         }
         // Whoever holds a row locked and moves it away has it filled by the sync in that very write.
         while !locked.is_empty() {
@@ -61,9 +67,15 @@ impl Fill<'_> {
         failures.closed(client)
     }
 
-    /// Looks at a heap and fills what it finds; answers the blocks with rows that were locked.
-    fn sweep_heap(&self, client: &mut Client, walk: &Walk<'_>, cursor: &Cursor) -> Result<Vec<Locked>, Error> {
-        let (mut from, mut size, mut locked) = (0, LOOK, Vec::new());
+    /// Looks at a heap and fills what it finds, but for the rows that are `locked`; answers whether there was nothing to fill.
+    fn sweep_heap(
+        &self,
+        client: &mut Client,
+        walk: &Walk<'_>,
+        cursor: &Cursor,
+        locked: &mut Vec<Locked>,
+    ) -> Result<bool, Error> {
+        let (mut from, mut size, mut is_filled) = (0, LOOK, true);
         while from < cursor.blocks {
             self.migrator.require_lead(client)?;
             let window = Window { from, to: cursor.blocks.min(from + size) };
@@ -79,16 +91,17 @@ impl Fill<'_> {
                 Err(error) => return Err(error),
             };
             for block in blocks {
+                is_filled = false;
                 let failures = self.failures();
                 if failures.is_full(failures.count(client)?) {
-                    return Ok(locked);
+                    return Ok(false);
                 }
                 locked.extend(self.sweep_block(client, walk, cursor, block)?);
             }
             from = window.to;
             size = (size * 2).min(LOOK);
         }
-        Ok(locked)
+        Ok(is_filled)
     }
 
     fn sweep_block(

@@ -1,4 +1,4 @@
-//! One batch: a transaction of three messages, with the cursor in the same statement as the rows.
+//! One batch: a transaction of two messages, with the cursor in the same statement as the rows.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use super::cursor::{Cursor, moving};
 use super::place::Portion;
 use super::walk::Walk;
 use super::work::{Batch, Updates, Work};
+use crate::begun::Begun;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
@@ -31,55 +32,48 @@ impl Walk<'_> {
         portion: Portion,
         manner: Manner,
     ) -> Result<Batch, Error> {
-        let mut transaction = client.transaction().doing("beginning a batch")?;
-        let condition = portion.condition();
-        let batch = match manner {
-            Manner::Whole => self.whole(&mut transaction, cursor, work, portion, &work.batch(cursor, &condition))?,
-            Manner::PastLocks => {
-                self.whole(&mut transaction, cursor, work, portion, &work.past_locks(cursor, &condition))?
-            }
-            Manner::Rows => {
-                transaction.batch_execute(&self.settings(Duration::ZERO)).doing("setting up a batch")?;
-                let batch = work.rows(&mut transaction, cursor, portion)?;
-                let counted = format!(
-                    "batch AS (SELECT {}::bigint AS rows, {}::bigint AS mismatches)",
-                    batch.rows, batch.mismatches
-                );
-                self.execute(&mut transaction, cursor, portion, &counted, "moving a cursor", Duration::ZERO)?;
-                batch
-            }
-        };
-        if manner != Manner::Rows {
-            work.look_closer(&mut transaction, cursor, portion, &batch)?;
+        if manner == Manner::Rows {
+            return self.rows(client, cursor, work, portion);
         }
+        let condition = portion.condition();
+        let sql = match manner {
+            Manner::PastLocks => work.past_locks(cursor, &condition),
+            _ => work.batch(cursor, &condition),
+        };
+        // A block at a time is as small as it gets, so that one may take as long as it takes.
+        let limit = if portion.window.blocks() > 1 { self.migrator.limits().stall_budget } else { Duration::ZERO };
+        let Message { sql, statement } = self.message(cursor, portion, &sql, limit);
+        let mut begun = Begun::on(client);
+        let sql = format!("{}{sql}", Begun::START);
+        let answer = begun.client().simple_query(&sql).running(work.doing(), &statement)?;
+        let batch = done(&answer)?;
+        work.look_closer(begun.client(), cursor, portion, &batch)?;
+        self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
+        begun.commit().doing("committing a batch")?;
+        Ok(batch)
+    }
+
+    /// A block, row by row.
+    fn rows(
+        &self,
+        client: &mut Client,
+        cursor: &Cursor,
+        work: &mut dyn Work,
+        portion: Portion,
+    ) -> Result<Batch, Error> {
+        let mut transaction = self.begin(client)?;
+        let batch = work.rows(&mut transaction, cursor, portion)?;
+        let counted =
+            format!("batch AS (SELECT {}::bigint AS rows, {}::bigint AS mismatches)", batch.rows, batch.mismatches);
+        let Message { sql, statement } = self.message(cursor, portion, &counted, Duration::ZERO);
+        done(&transaction.simple_query(&sql).running("moving a cursor", &statement)?)?;
         self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
         transaction.commit().doing("committing a batch")?;
         Ok(batch)
     }
 
-    fn whole(
-        &self,
-        transaction: &mut Transaction<'_>,
-        cursor: &Cursor,
-        work: &dyn Work,
-        portion: Portion,
-        sql: &str,
-    ) -> Result<Batch, Error> {
-        // A block at a time is as small as it gets, so that one may take as long as it takes.
-        let limit = if portion.window.blocks() > 1 { self.migrator.limits().stall_budget } else { Duration::ZERO };
-        self.execute(transaction, cursor, portion, sql, work.doing(), limit)
-    }
-
-    /// Sets the transaction up and does a batch in it, in one message.
-    fn execute(
-        &self,
-        transaction: &mut Transaction<'_>,
-        cursor: &Cursor,
-        portion: Portion,
-        work: &str,
-        doing: &str,
-        limit: Duration,
-    ) -> Result<Batch, Error> {
+    /// Sets a transaction up and does a batch in it.
+    fn message(&self, cursor: &Cursor, portion: Portion, work: &str, limit: Duration) -> Message {
         let to = cursor.place.after(portion);
         let statement = moving(self.plan, self.step, cursor, to, work);
         // The counts are of all transactions since the session last reported them, so only what they gain is this one's.
@@ -94,23 +88,8 @@ impl Walk<'_> {
         };
         let settings = self.settings(limit);
         // A commit that waits for a standby is not to be cut short.
-        let message = format!("{settings}; {counted}{statement}; {counted}SET LOCAL statement_timeout = 0");
-        let answer = transaction.simple_query(&message).running(doing, &statement)?;
-        let (mut batch, mut counts) = (None, Vec::new());
-        for message in &answer {
-            let SimpleQueryMessage::Row(row) = message else { continue };
-            if let Some(rows) = number(row, "rows") {
-                batch = Some(Batch { rows, mismatches: number(row, "mismatches").unwrap_or(0), ..Batch::default() });
-            } else if let (Some(all), Some(hot)) = (number(row, "updated"), number(row, "hot")) {
-                counts.push(Updates { all, hot });
-            }
-        }
-        let Some(mut batch) = batch else { return Err(Error::Deposed) };
-        if let [before, after] = counts[..] {
-            let gained = |before: u64, after: u64| after.saturating_sub(before);
-            batch.updates = Updates { all: gained(before.all, after.all), hot: gained(before.hot, after.hot) };
-        }
-        Ok(batch)
+        let sql = format!("{settings}; {counted}{statement}; {counted}SET LOCAL statement_timeout = 0");
+        Message { sql, statement }
     }
 
     /// Begins a transaction of the job.
@@ -129,6 +108,31 @@ impl Walk<'_> {
         let limit = limit.as_millis();
         format!("SET LOCAL lock_timeout = {budget}; {}; SET LOCAL statement_timeout = {limit}", self.setup)
     }
+}
+
+/// What is sent for a batch, and the statement of it that does the work.
+struct Message {
+    sql: String,
+    statement: String,
+}
+
+/// What a batch did, by the answer to its message. Outside of the term it has done nothing, and must not be committed.
+fn done(answer: &[SimpleQueryMessage]) -> Result<Batch, Error> {
+    let (mut batch, mut counts) = (None, Vec::new());
+    for message in answer {
+        let SimpleQueryMessage::Row(row) = message else { continue };
+        if let Some(rows) = number(row, "rows") {
+            batch = Some(Batch { rows, mismatches: number(row, "mismatches").unwrap_or(0), ..Batch::default() });
+        } else if let (Some(all), Some(hot)) = (number(row, "updated"), number(row, "hot")) {
+            counts.push(Updates { all, hot });
+        }
+    }
+    let Some(mut batch) = batch else { return Err(Error::Deposed) };
+    if let [before, after] = counts[..] {
+        let gained = |before: u64, after: u64| after.saturating_sub(before);
+        batch.updates = Updates { all: gained(before.all, after.all), hot: gained(before.hot, after.hot) };
+    }
+    Ok(batch)
 }
 
 fn number(row: &SimpleQueryRow, column: &str) -> Option<u64> {

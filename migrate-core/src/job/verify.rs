@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use migrate_plan::Work as StepWork;
-use postgres::{Client, Transaction};
+use postgres::{Client, GenericClient, Transaction};
 
 use super::backfill::fill_left_over;
 use super::cursor::{Cursor, restart};
@@ -181,14 +181,14 @@ impl Comparing<'_> {
 
     fn keep(
         &mut self,
-        transaction: &mut Transaction<'_>,
+        client: &mut impl GenericClient,
         cursor: &Cursor,
         key: &str,
         sqlstate: &str,
         message: &str,
     ) -> Result<(), Error> {
         self.0.kept.fetch_add(1, Ordering::Relaxed);
-        keep(transaction, self.0.plan, self.0.step, cursor, &Found { key, sqlstate, message })
+        keep(client, self.0.plan, self.0.step, cursor, &Found { key, sqlstate, message })
     }
 }
 
@@ -207,7 +207,7 @@ impl Work for Comparing<'_> {
     /// Keeps the rows that disagree, those that there is room for.
     fn look_closer(
         &mut self,
-        transaction: &mut Transaction<'_>,
+        client: &mut Client,
         cursor: &Cursor,
         portion: Portion,
         batch: &Batch,
@@ -215,7 +215,7 @@ impl Work for Comparing<'_> {
         if batch.mismatches == 0 || self.0.kept.load(Ordering::Relaxed) >= KEPT {
             return Ok(());
         }
-        let key = catalog::key_sql(transaction, cursor.relation)?;
+        let key = catalog::key_sql(client, cursor.relation)?;
         let sql = marked(&format!(
             "SELECT {key}::text FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
             cursor.sql,
@@ -223,8 +223,8 @@ impl Work for Comparing<'_> {
             self.0.table.mismatch,
             KEPT.saturating_sub(self.0.kept.load(Ordering::Relaxed))
         ));
-        for row in transaction.query(&sql, &[]).running("listing rows that disagree", &sql)? {
-            self.keep(transaction, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
+        for row in client.query(&sql, &[]).running("listing rows that disagree", &sql)? {
+            self.keep(client, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
         }
         Ok(())
     }

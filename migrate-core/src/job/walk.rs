@@ -34,7 +34,7 @@ pub(super) struct Walk<'a> {
 /// One session that takes part in a walk. The first has the lead.
 pub(super) struct Worker<'w> {
     pub(super) number: usize,
-    /// The backend that serves it.
+    /// The backend that serves it; 0 where no watcher asks for it.
     pub(super) pid: i32,
     pub(super) work: Box<dyn Work + 'w>,
     pub(super) throttle: &'w Throttle<'w>,

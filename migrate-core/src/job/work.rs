@@ -50,10 +50,10 @@ pub(super) trait Work {
     /// One block, row by row, after a value in it has made the whole fail.
     fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, portion: Portion) -> Result<Batch, Error>;
 
-    /// Takes a closer look at what a batch has found, before it commits; `rows` does that by itself.
+    /// Takes a closer look at what a batch has found, in its transaction, before it commits; `rows` does that by itself.
     fn look_closer(
         &mut self,
-        _transaction: &mut Transaction<'_>,
+        _client: &mut Client,
         _cursor: &Cursor,
         _portion: Portion,
         _batch: &Batch,

@@ -3,9 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use postgres::{Client, Transaction};
+use postgres::Client;
 
 use super::{LockCost, LockRequest, SPIN};
+use crate::batch;
+use crate::begun::Begun;
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
 use crate::event::Event;
@@ -32,11 +34,11 @@ impl Attempt<'_> {
     pub(super) fn run<T>(
         &mut self,
         client: &mut Client,
-        prepare: &mut impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
-        work: &mut impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
+        prepare: &mut impl FnMut(&mut Client) -> Result<(), Error>,
+        work: &mut impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
-        let mut transaction = client.transaction().doing("beginning a transaction")?;
-        let (value, locked) = match self.within(&mut transaction, prepare, work) {
+        let mut transaction = Begun::on(client);
+        let (value, locked) = match self.within(transaction.client(), prepare, work) {
             Err(error) if is_refusal(&error) => return Ok(None),
             Ok(None) => return Ok(None),
             Ok(Some(done)) => done,
@@ -51,51 +53,85 @@ impl Attempt<'_> {
         Ok(Some(value))
     }
 
-    /// Looks whether the lock can be had at all, prepares, takes it, and does the work under it; answers also since
-    /// when it is held.
+    /// Begins the transaction with a look whether the lock can be had at all, prepares, takes it, and does the work under it;
+    /// answers also since when it is held.
     fn within<T>(
         &mut self,
-        transaction: &mut Transaction<'_>,
-        prepare: &mut impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
-        work: &mut impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
+        client: &mut Client,
+        prepare: &mut impl FnMut(&mut Client) -> Result<(), Error>,
+        work: &mut impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
     ) -> Result<Option<(T, Instant)>, Error> {
         let limits = format!(
-            "SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
+            "{}SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
+            Begun::START,
             self.share_of_budget(2),
             ABANDONED.as_millis()
         );
         if self.queue {
-            transaction.batch_execute(&limits).doing("setting up a transaction")?;
-        } else if !self.is_free(transaction, &limits)? {
+            client.batch_execute(&limits).doing("setting up a transaction")?;
+        } else if !self.is_free(client, &limits)? {
             return Ok(None);
         }
-        prepare(transaction)?;
-        let is_had = if self.queue { self.wait(transaction)? } else { self.spin(transaction)? };
-        if !is_had {
-            return Ok(None);
-        }
-        let locked = Instant::now();
-        self.cost.waited = self.begun.elapsed();
-        Ok(Some((work(transaction, &self.cost)?, locked)))
+        prepare(client)?;
+        let locked = match self.at_once(client)? {
+            Some(locked) => locked,
+            None => {
+                let is_had = if self.queue { self.wait(client)? } else { self.spin(client)? };
+                if !is_had {
+                    return Ok(None);
+                }
+                let locked = self.taken();
+                batch::execute(client, self.request.what, self.request.statements)?;
+                locked
+            }
+        };
+        Ok(Some((work(client, &self.cost)?, locked)))
     }
 
-    /// Sets the limits, takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs
+    /// From here on others may wait for it.
+    fn taken(&mut self) -> Instant {
+        self.cost.waited = self.begun.elapsed();
+        Instant::now()
+    }
+
+    /// Takes the lock, if it is free, and does the statements in the same message, so that it is held for no longer than
+    /// they take. Where that fails nothing of it has happened, and the lock is let go: whether it was refused, or one of the
+    /// statements is at fault and which, shows when each goes by itself.
+    fn at_once(&mut self, client: &mut Client) -> Result<Option<Instant>, Error> {
+        if self.queue {
+            return Ok(None);
+        }
+        let LockRequest { what, statements, .. } = self.request;
+        let (locked, all) = (self.taken(), statements.join(";\n"));
+        let message =
+            format!("SAVEPOINT asked; {} NOWAIT; {};\n{all};\nRELEASE SAVEPOINT asked", self.lock(), self.once_had());
+        match client.batch_execute(&message).running(what, &all) {
+            Ok(()) => Ok(Some(locked)),
+            Err(error) if error.is_lock_refused() || batch::is_of_one(&error) => {
+                client.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Begins with the limits, takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs
     /// more.
-    fn is_free(&self, transaction: &mut Transaction<'_>, limits: &str) -> Result<bool, Error> {
+    fn is_free(&self, client: &mut Client, limits: &str) -> Result<bool, Error> {
         let look = format!("{limits}; SAVEPOINT looked; {} NOWAIT; ROLLBACK TO SAVEPOINT looked", self.lock());
-        had(transaction.batch_execute(&look).running("locking a table", &look))
+        had(client.batch_execute(&look).running("locking a table", &look))
     }
 
     /// Asks whether the lock is free, again and again, but not for so long that the transaction would be in the
     /// way of others.
-    fn spin(&mut self, transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+    fn spin(&mut self, client: &mut Client) -> Result<bool, Error> {
         let ask = format!("SAVEPOINT asked; {} NOWAIT; RELEASE SAVEPOINT asked; {}", self.lock(), self.once_had());
         let begun = Instant::now();
-        while !had(transaction.batch_execute(&ask).running("locking a table", &ask))? {
+        while !had(client.batch_execute(&ask).running("locking a table", &ask))? {
             if begun.elapsed() >= PREPARED {
                 return Ok(false);
             }
-            transaction.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
+            client.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
             thread::sleep(SPIN);
             self.cost.tries += 1;
         }
@@ -107,13 +143,13 @@ impl Attempt<'_> {
     /// A queue for a table with partitions holds some of them while it waits for the next: the limit on each
     /// lock alone would let others wait for as many times the budget as there are partitions. So the statement as a
     /// whole has the same limit.
-    fn wait(&self, transaction: &mut Transaction<'_>) -> Result<bool, Error> {
+    fn wait(&self, client: &mut Client) -> Result<bool, Error> {
         let (limit, lock) = (self.share_of_budget(2), self.lock());
         let queue = format!(
             "SET LOCAL statement_timeout = {limit}; {lock}; SET LOCAL statement_timeout = 0; {}",
             self.once_had()
         );
-        match transaction.batch_execute(&queue).running("locking a table", &queue) {
+        match client.batch_execute(&queue).running("locking a table", &queue) {
             Err(error) if error.is_cancelled() => Ok(false),
             outcome => had(outcome),
         }

@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use migrate_plan::LockMode;
-use postgres::{Client, Transaction};
+use postgres::Client;
 
 use self::attempt::Attempt;
 use self::autovacuum::Eviction;
@@ -50,6 +50,10 @@ pub(crate) struct LockRequest<'a> {
     /// The qualified, quoted table; its partitions and children are locked with it.
     pub(crate) table: &'a str,
     pub(crate) mode: LockMode,
+    /// What it is for, in errors.
+    pub(crate) what: &'a str,
+    /// What is done under it.
+    pub(crate) statements: &'a [String],
 }
 
 /// What a lock cost until it was had.
@@ -67,14 +71,14 @@ pub(crate) struct LockCost {
 }
 
 impl LockRequest<'_> {
-    /// Runs `prepare` and then `work` in one transaction, which takes the lock between the two: what can be done
-    /// without it must not make others wait. Both are run again if a lock is refused. `work` is told what the lock has
-    /// cost, so that it can write that down in the same transaction.
+    /// Runs `prepare`, the statements and then `work` in one transaction, which takes the lock for the statements: what can
+    /// be done without it must not make others wait. All of it is run again if a lock is refused. `work` is told what the lock
+    /// has cost, so that it can write that down in the same transaction.
     pub(crate) fn transaction<T>(
         &self,
         client: &mut Client,
-        mut prepare: impl FnMut(&mut Transaction<'_>) -> Result<(), Error>,
-        mut work: impl FnMut(&mut Transaction<'_>, &LockCost) -> Result<T, Error>,
+        mut prepare: impl FnMut(&mut Client) -> Result<(), Error>,
+        mut work: impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut wait = Wait::begin(self, client)?;
         loop {
@@ -113,7 +117,7 @@ struct Wait<'a> {
 
 impl<'a> Wait<'a> {
     fn begin(request: &'a LockRequest<'a>, client: &mut Client) -> Result<Wait<'a>, Error> {
-        let LockRequest { migrator, table, mode } = request;
+        let LockRequest { migrator, table, mode, .. } = request;
         let (sources, standbys) = (&migrator.limits().replicas, migrator.standbys());
         let (replicas, unknown) = match *mode {
             REPLAYED if sources.is_empty() => {
@@ -205,7 +209,7 @@ impl<'a> Wait<'a> {
             return Ok(());
         }
         self.told = Instant::now();
-        let (LockRequest { migrator, table, mode }, waited) = (self.request, self.begun.elapsed());
+        let (LockRequest { migrator, table, mode, .. }, waited) = (self.request, self.begun.elapsed());
         let blockers = blockers(old);
         let names: Vec<String> = blockers.iter().map(ToString::to_string).collect();
         tracing::info!(table, %mode, ?waited, blockers = names.join("; "), "waiting for a lock");

@@ -5,6 +5,7 @@ use migrate_plan::ident::{self, own};
 use migrate_plan::{Side, SyncChange};
 use postgres::GenericClient;
 
+use super::history::Entry;
 use super::journal::{JournalStep, MARK, StepState};
 use super::plans::{PlanRow, Shape, TableRow};
 use crate::ask::Ask;
@@ -73,22 +74,38 @@ pub(crate) fn stand(
     require_term(rows)
 }
 
-/// Writes how far a step is that gives a side the authority, and when the new one had it.
+/// Writes how far a step is that gives a side the authority, and when the new one had it, with its entry.
 pub(crate) fn switch(
     client: &mut impl GenericClient,
     plan: &PlanRow,
     step: &JournalStep,
     state: StepState,
     side: Side,
+    entry: &Entry<'_>,
 ) -> Result<(), Error> {
+    let took = entry.begun.map(|begun| begun.elapsed().as_secs_f64());
     let sql = format!(
         "{}, switched AS (UPDATE migrate.plan SET side = $4, \
                                  switched_at = CASE WHEN $4 = 'new' THEN clock_timestamp() END WHERE id = $1) \
-         SELECT FROM marked",
+         INSERT INTO migrate.history (plan, event, step, statements, took) \
+         SELECT $5, $6, $7, $8, make_interval(secs => $9) FROM marked",
         marked()
     );
     let rows = client
-        .tell(&sql, &[&plan.id, &step.number, &state.as_str(), &side.as_str()])
+        .tell(
+            &sql,
+            &[
+                &plan.id,
+                &step.number,
+                &state.as_str(),
+                &side.as_str(),
+                &entry.plan,
+                &entry.event,
+                &entry.step,
+                &entry.statements,
+                &took,
+            ],
+        )
         .doing("writing a plan's state")?;
     require_term(rows)
 }

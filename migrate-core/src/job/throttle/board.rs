@@ -74,7 +74,12 @@ impl Board {
                 stop: None,
                 duty: limit.duty.map_or(duty, |most| most.min(duty)),
                 batch: settings.batch_target,
-                workers: if settings.follow_load { 1 } else { limit.workers.unwrap_or(u32::MAX).min(settings.workers) },
+                // Without a watcher, until the first look, which reads the limits.
+                workers: if settings.follow_load || !is_watched {
+                    1
+                } else {
+                    limit.workers.unwrap_or(u32::MAX).min(settings.workers)
+                },
                 rows_per_second: limit.rows_per_second,
                 limited_by: None,
             },

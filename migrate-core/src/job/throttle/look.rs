@@ -36,6 +36,7 @@ const MEMORY: f64 = 0.7;
 /// One who looks.
 pub(super) struct Look {
     settings: Settings,
+    has_own_connection: bool,
     replicas: Replicas,
     courtesy: Courtesy,
     signals: Signals,
@@ -54,6 +55,7 @@ impl Look {
         let follow_load = settings.follow_load && has_own_connection;
         Look {
             settings: Settings { follow_load, ..settings.clone() },
+            has_own_connection,
             replicas: Replicas::follow(&settings.replicas),
             courtesy: Courtesy::new(settings.workers.max(1)),
             signals: Signals::default(),
@@ -65,6 +67,11 @@ impl Look {
             written: None,
             rates: (None, None),
         }
+    }
+
+    /// Whether it has said how the job gets on.
+    pub(super) fn has_written(&self) -> bool {
+        self.written.is_some()
     }
 
     pub(super) fn is_due(&self) -> bool {
@@ -82,6 +89,7 @@ impl Look {
         self.looked_often = Some(Instant::now());
         self.replicas.beat(client)?;
         let in_force = limit::in_force(client, &plan.name)?;
+        let is_first = self.looked_seldom.is_none();
         let is_due = self.looked_seldom.is_none_or(|at| at.elapsed() >= SELDOM);
         if is_due {
             self.looked_seldom = Some(Instant::now());
@@ -91,7 +99,8 @@ impl Look {
         }
         let verdict = self.decide(in_force);
         self.is_held = verdict.stop.is_some();
-        if is_due {
+        // A job without a watcher is short: unless it is held, there is nothing to say of it before the second look.
+        if is_due && (self.has_own_connection || self.is_held || !is_first) {
             self.write(client, plan, step, counts, &verdict)?;
         }
         Ok(verdict)

@@ -28,7 +28,7 @@ use crate::closed::Closed;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
-use crate::limit;
+use crate::limit::{self, InForce};
 use crate::migrator::Migrator;
 use crate::state::{JournalStep, PlanRow};
 
@@ -69,10 +69,11 @@ impl<'a> Throttle<'a> {
         client: &mut Client,
         progress: (i64, i64),
     ) -> Result<Throttle<'a>, Error> {
-        let in_force = limit::in_force(client, &plan.name)?;
         let settings = migrator.limits();
         let (blocks, done) = progress;
         let is_watched = migrator.opener().is_some() && (blocks - done >= SMALL || !settings.replicas.is_empty());
+        // Where there is no watcher, the first look comes before the first batch, and finds it.
+        let in_force = if is_watched { limit::in_force(client, &plan.name)? } else { InForce::default() };
         let board = Board::new(settings, in_force, progress, is_watched);
         let own_look = (!is_watched).then(|| Look::new(settings, false));
         Ok(Throttle {
@@ -88,6 +89,11 @@ impl<'a> Throttle<'a> {
 
     fn board(&self) -> MutexGuard<'_, Board> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether somebody with a connection of its own looks at the load.
+    pub(super) fn is_watched(&self) -> bool {
+        self.is_watched
     }
 
     /// How many sessions the job may use now.
@@ -262,7 +268,9 @@ impl<'a> Throttle<'a> {
 
     /// The job is over, or the run.
     pub(super) fn end(&self, client: &mut Client) -> Result<(), Error> {
-        if self.board().has_looked() { look::forget(client, self.plan, self.step) } else { Ok(()) }
+        let own = self.own_look.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_said = own.as_ref().map_or_else(|| self.board().has_looked(), Look::has_written);
+        if is_said { look::forget(client, self.plan, self.step) } else { Ok(()) }
     }
 }
 

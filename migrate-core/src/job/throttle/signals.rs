@@ -34,42 +34,39 @@ pub(super) struct Archiver {
 
 /// Looks at what a job must not make worse.
 pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error> {
-    // A role that does not see where others are sees that they are there.
-    let sql = "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE backend_type = 'client backend'), \
+    // The functions behind the views, which join more than is asked for here: to plan that is most of what they cost. A role
+    // that does not see where others are sees that they are there.
+    let sql = "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_get_activity(NULL) WHERE backend_type = 'client backend'), \
                 pg_catalog.current_setting('max_connections')::int8, \
                 pg_catalog.current_setting('archive_mode') <> 'off', a.last_archived_wal, a.last_failed_wal, \
                 pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), \
                 pg_catalog.pg_size_bytes(pg_catalog.current_setting('wal_segment_size')), \
                 s.slot_name, s.kept::int8, \
-                (SELECT setting::int8 * 1048576 FROM pg_catalog.pg_settings \
-                 WHERE name = 'max_slot_wal_keep_size' AND setting::int8 >= 0), \
-                v.wraparound \
+                CASE WHEN pg_catalog.current_setting('max_slot_wal_keep_size') <> '-1' \
+                     THEN pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_slot_wal_keep_size')) END, \
+                v.wraparound, r.names, r.lags, r.behind \
          FROM pg_catalog.pg_stat_archiver a \
          LEFT JOIN (SELECT slot_name::text, pg_catalog.pg_current_wal_lsn() - restart_lsn AS kept \
                     FROM pg_catalog.pg_replication_slots WHERE restart_lsn IS NOT NULL \
                     ORDER BY 2 DESC LIMIT 1) s ON true \
          LEFT JOIN (SELECT bool_or(coalesce(w.query LIKE '%to prevent wraparound%', false)) AS wraparound \
-                    FROM pg_catalog.pg_stat_progress_vacuum p \
-                    JOIN pg_catalog.pg_stat_activity w ON w.pid = p.pid AND w.backend_type = 'autovacuum worker' \
-                    WHERE p.relid IN (SELECT relation FROM migrate.cursor WHERE plan = $1)) v ON true";
+                    FROM pg_catalog.pg_stat_get_progress_info('VACUUM') p \
+                    JOIN pg_catalog.pg_stat_get_activity(NULL) w ON w.pid = p.pid AND w.backend_type = 'autovacuum worker' \
+                    WHERE p.relid IN (SELECT relation FROM migrate.cursor WHERE plan = $1)) v ON true \
+         CROSS JOIN (SELECT coalesce(array_agg(coalesce(nullif(application_name, ''), 'unnamed')), '{}') AS names, \
+                            coalesce(array_agg(extract(epoch FROM replay_lag)::float8), '{}') AS lags, \
+                            coalesce(array_agg(greatest(pg_catalog.pg_current_wal_lsn() - replay_lsn, 0)::int8), '{}') AS behind \
+                     FROM pg_catalog.pg_stat_replication \
+                     WHERE state = 'streaming' AND replay_lsn IS NOT NULL \
+                       AND application_name <> ALL (ARRAY['pg_basebackup', 'pg_receivewal'])) r";
     let row = client.ask_one(sql, &[&plan.id]).doing("reading the load of the database")?;
-    let standbys = client
-        .ask(
-            "SELECT coalesce(nullif(application_name, ''), 'unnamed'), extract(epoch FROM replay_lag)::float8, \
-                    greatest(pg_catalog.pg_current_wal_lsn() - replay_lsn, 0)::int8 \
-             FROM pg_catalog.pg_stat_replication \
-             WHERE state = 'streaming' AND replay_lsn IS NOT NULL \
-               AND application_name <> ALL (ARRAY['pg_basebackup', 'pg_receivewal'])",
-            &[],
-        )
-        .doing("reading the lag of the standbys")?;
     Ok(Signals {
         connections: row.get(0),
         most_connections: row.get(1),
         archiver: archiver(&row),
         slot: row.get::<_, Option<String>>(7).map(|slot| (slot, bytes(row.get(8)))),
         most_kept: row.get::<_, Option<i64>>(9).map(|kept| bytes(Some(kept))),
-        standbys: standbys.iter().map(standby).collect(),
+        standbys: standbys(&row),
         vacuum: row.get(10),
     })
 }
@@ -78,9 +75,10 @@ fn bytes(count: Option<i64>) -> u64 {
     count.unwrap_or(0).max(0).unsigned_abs()
 }
 
-fn standby(row: &Row) -> (String, Option<Duration>, u64) {
-    let lag: Option<f64> = row.get(1);
-    (row.get(0), lag.map(|lag| Duration::from_secs_f64(lag.max(0.0))), bytes(row.get(2)))
+fn standbys(row: &Row) -> Vec<(String, Option<Duration>, u64)> {
+    let (names, lags, behind): (Vec<String>, Vec<Option<f64>>, Vec<i64>) = (row.get(11), row.get(12), row.get(13));
+    let lag = |lag: Option<f64>| lag.map(|lag| Duration::from_secs_f64(lag.max(0.0)));
+    names.into_iter().zip(lags).zip(behind).map(|((name, time), kept)| (name, lag(time), bytes(Some(kept)))).collect()
 }
 
 /// Nothing is known where nothing was ever archived and nothing has failed, as right after the statistics were reset.
