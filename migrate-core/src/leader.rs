@@ -22,6 +22,9 @@ pub(crate) const KEY: i64 = i64::from_be_bytes(*b"migrate\0");
 /// The advisory lock that is shared by those who ask for the lead and are to be let go first.
 const ASKING: i64 = KEY + 1;
 
+/// The advisory lock that the other sessions of the leader share, by which they are found.
+const HELPING: i64 = KEY + 2;
+
 /// How often the lock is asked for. Asking, never waiting: a session that waits for an advisory lock
 /// holds a snapshot, and a concurrent index build of the holder would wait for that.
 const POLL: Duration = Duration::from_millis(50);
@@ -91,7 +94,7 @@ pub(crate) fn is_asked_for(client: &mut impl GenericClient) -> Result<bool, Erro
                    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_catalog.pg_backend_pid() \
                      AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
                      AND l.classid = $1::int::oid AND l.objid = $2::int::oid)";
-    let (high, low) = ((ASKING >> 32) as i32, ASKING as i32);
+    let (high, low) = halves_of(ASKING);
     Ok(client.ask_one(sql, &[&high, &low]).doing("looking who asks for the lead")?.get(0))
 }
 
@@ -103,21 +106,30 @@ pub(crate) fn try_lock(client: &mut impl GenericClient) -> Result<bool, Error> {
 }
 
 /// Begins a term, for the session that has the lock and once there is a state to write it to. A step of the term before
-/// that is still being written is waited for.
+/// that is still being written is waited for; but sessions that helped the leader before are ended first, since one of a
+/// process that is paused would keep its transaction open for ever.
 pub(crate) fn begin_term(client: &mut impl GenericClient, claimant: Claimant) -> Result<i64, Error> {
     let (instance, lease) = claimant.instance.unzip();
     let lease = lease.map(|lease: Duration| lease.as_secs_f64());
+    let (high, low) = halves_of(HELPING);
     let row = client
         .ask_one(
-            "WITH begun AS ( \
+            "WITH dismissed AS MATERIALIZED ( \
+                 SELECT count(pg_catalog.pg_terminate_backend(l.pid)) AS sessions \
+                 FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid \
+                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.pid <> pg_catalog.pg_backend_pid() \
+                   AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) \
+                   AND l.classid = $3::int::oid AND l.objid = $4::int::oid \
+                   AND (pg_catalog.pg_has_role(a.usesysid, 'MEMBER') OR pg_catalog.pg_has_role('pg_signal_backend', 'MEMBER'))), \
+             begun AS ( \
                  UPDATE migrate.leader SET term = term + 1, pid = pg_catalog.pg_backend_pid(), instance = $1, \
                         application = pg_catalog.current_setting('application_name'), \
                         lease = pg_catalog.make_interval(secs => $2), took_at = clock_timestamp(), \
                         beat_at = clock_timestamp(), released_at = NULL, idle_until = NULL \
-                 RETURNING term) \
+                 FROM dismissed WHERE dismissed.sessions >= 0 RETURNING term) \
              SELECT term, pg_catalog.set_config('migrate.term', term::text, false), \
                     pg_catalog.set_config('migrate.instance', coalesce($1::bigint::text, ''), false) FROM begun",
-            &[&instance, &lease],
+            &[&instance, &lease, &high, &low],
         )
         .doing("taking the lead")?;
     Ok(row.get(0))
@@ -220,12 +232,14 @@ impl Term {
     }
 }
 
-/// Has what this session writes count as written in a term: it is refused from when another begins.
+/// Has what this session writes count as written in a term: it is refused from when another begins, and the session is
+/// ended then.
 pub(crate) fn join(client: &mut impl GenericClient, term: &Term) -> Result<(), Error> {
     client
         .ask_one(
-            "SELECT pg_catalog.set_config('migrate.term', $1, false), pg_catalog.set_config('migrate.instance', $2, false)",
-            &[&term.number, &term.instance],
+            "SELECT pg_catalog.set_config('migrate.term', $1, false), pg_catalog.set_config('migrate.instance', $2, false), \
+                    pg_catalog.pg_try_advisory_lock_shared($3)",
+            &[&term.number, &term.instance, &HELPING],
         )
         .doing("joining a term")?;
     Ok(())
@@ -287,5 +301,9 @@ pub(crate) fn told(client: &mut impl GenericClient) -> Result<(Option<String>, O
 
 /// The key as `pg_locks` shows it.
 fn halves() -> (i32, i32) {
-    ((KEY >> 32) as i32, KEY as i32)
+    halves_of(KEY)
+}
+
+fn halves_of(key: i64) -> (i32, i32) {
+    ((key >> 32) as i32, key as i32)
 }
