@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use migrate::testing::{ScratchDatabase, ScratchServer};
-use migrate::{Event, Migrations, Migrator, migrations};
+use migrate::{Event, Migrations, Migrator, Settings, Source, migrations};
 use postgres::Client;
 
 migrate::plan! {
@@ -44,7 +44,7 @@ fn main() {
         .start()
         .expect("a PostgreSQL server");
     let database = server.database().expect("a database");
-    let mut bench = Bench { client: database.connect().expect("a connection"), rows };
+    let mut bench = Bench { client: database.connect().expect("a connection"), url: database.url().to_owned(), rows };
     bench.source();
     println!("{rows} rows of about 200 bytes, PostgreSQL {}\n", server.version_num() / 10_000);
     println!("{:<58}{:>10}{:>10}{:>9}{:>7}", "", "rows/s", "WAL B/row", "growth", "HOT");
@@ -67,6 +67,7 @@ struct Cost {
 
 struct Bench {
     client: Client,
+    url: String,
     rows: u64,
 }
 
@@ -126,8 +127,22 @@ impl Bench {
 
     /// The whole backfill with the sync in place: all batches, and the last look.
     fn ours(&mut self, name: &str) -> Cost {
+        self.filled(name, Migrator::new(&PLANS))
+    }
+
+    /// The same with two sessions, and nobody beside them to make way for.
+    fn by_two(&mut self, name: &str) -> Cost {
+        let mut settings = Settings::default();
+        settings.follow_load = false;
+        settings.workers = 2;
+        let url = self.url.clone();
+        let open = move || Source::url(&url)?.connect("migrate");
+        self.filled(name, Migrator::new(&PLANS).settings(settings).watcher(open))
+    }
+
+    fn filled(&mut self, name: &str, migrator: Migrator) -> Cost {
         self.cost(name, |bench| {
-            let report = Migrator::new(&PLANS).run(&mut bench.client).expect("a run");
+            let report = migrator.run(&mut bench.client).expect("a run");
             assert!(report.is_complete(), "{report}");
             report.plans[0].done.iter().find(|(step, _)| step.starts_with("backfill ")).map(|(_, took)| *took)
         })
@@ -196,6 +211,9 @@ impl Bench {
         self.table(BIGINT, &[]);
         let ours = self.ours("migrate, one worker, sync on");
         bar("rows/s of one UPDATE", times(&update, &ours), Bar::AtLeast(0.85));
+        self.table(BIGINT, &[]);
+        let two = self.by_two("migrate, two workers, sync on");
+        bar("rows/s of one worker", times(&ours, &two), Bar::AtLeast(1.3));
         self.table(UUID, &[]);
         let random = self.ours("migrate, a random uuid as the key");
         bar("rows/s of those by a bigint", times(&ours, &random), Bar::AtLeast(0.9));
@@ -207,6 +225,8 @@ impl Bench {
         let update = self.update();
         self.table(BIGINT, SECONDARY);
         let ours = self.ours("migrate, one worker, sync on");
+        self.table(BIGINT, SECONDARY);
+        let two = self.by_two("migrate, two workers, sync on");
         self.table(BIGINT, SECONDARY);
         self.run("ALTER TABLE sale ADD COLUMN total_cents bigint");
         let keyset = self.keyset("keyset loop of 1,000, no trigger", &format!("total_cents = {UP}"));
@@ -220,6 +240,7 @@ impl Bench {
         bar("WAL of the keyset loop", ours.wal / keyset.wal, Bar::AtMost(0.6));
         bar("WAL of the loop through triggers", ours.wal / session.wal, Bar::AtMost(0.6));
         bar("growth of the table", ours.growth, Bar::AtMost(0.25));
+        bar("rows/s of one worker, by two", times(&ours, &two), Bar::AtLeast(1.3));
         bar("rows/s with the uuid", times(&ours, &random), Bar::Told);
     }
 

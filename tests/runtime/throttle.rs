@@ -43,6 +43,7 @@ fn settings() -> Settings {
     let mut settings = Settings::default();
     settings.batch_target = Duration::from_millis(5);
     settings.follow_load = false;
+    settings.workers = 2;
     settings
 }
 
