@@ -227,7 +227,7 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
             transaction
                 .tell(
                     "DELETE FROM migrate.cursor c USING migrate.step s \
-                 WHERE c.plan = $1 AND s.plan = c.plan AND s.number = c.step AND s.work[1] = ANY ($2)",
+                 WHERE c.plan = $1 AND s.plan = c.plan AND s.number = abs(c.step) AND s.work[1] = ANY ($2)",
                     &[&plan.id, &again],
                 )
                 .doing("beginning the jobs again")?;

@@ -412,3 +412,40 @@ fn a_job_takes_all_of_the_time_where_nobody_is_there_and_leaves_some_where_other
     let beside = duties(3);
     assert!(beside.iter().all(|duty| *duty <= 0.9), "{beside:?}");
 }
+
+/// The other session is held at the board, and is not to be waited for until its patience ends.
+#[test]
+fn an_error_of_the_session_with_the_lead_ends_the_others_that_stand_still() {
+    let database = database::fresh();
+    let mut client = sale(&database);
+    let own = value(&mut client, "SELECT pg_backend_pid()");
+    let mut settings = settings();
+    let (stands, batches) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (is_held, have_begun) = (Arc::clone(&stands), Arc::clone(&batches));
+    settings.hold_while = Some(Arc::new(move || {
+        let hold = have_begun.load(Ordering::SeqCst);
+        is_held.store(hold, Ordering::SeqCst);
+        hold.then(|| "it is noon".to_owned())
+    }));
+    let (lead, mut killer) = (thread::current().id(), database.connect().expect("a connection"));
+    let migrator = migrator(&database, settings).observe(move |event| {
+        if let Event::Batch { .. } = event {
+            if thread::current().id() != lead {
+                batches.store(true, Ordering::SeqCst);
+            }
+            // Slowly, so that the hold comes before the end.
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let begun = Instant::now();
+    let ending = thread::spawn(move || {
+        while !stands.load(Ordering::SeqCst) {
+            assert!(begun.elapsed() < LONG, "it is not held");
+            thread::sleep(Duration::from_millis(20));
+        }
+        run(&mut killer, &format!("SELECT pg_terminate_backend({own})"));
+    });
+    migrator.run(&mut client).expect_err("its session was ended");
+    ending.join().expect("who ends it");
+    assert!(begun.elapsed() < LONG, "{:?}", begun.elapsed());
+}

@@ -30,10 +30,14 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::limit::{self, InForce};
 use crate::migrator::Migrator;
+use crate::session;
 use crate::state::{JournalStep, PlanRow};
 
 /// Between two looks of a worker that is held at the board.
 const POLL: Duration = Duration::from_millis(50);
+
+/// Between two looks of one with the lead, that is held, whether its session is still there.
+const ALIVE: Duration = Duration::from_secs(1);
 
 /// A job of fewer blocks than this, 8 MB, is over before a watcher has looked twice.
 const SMALL: i64 = 1024;
@@ -115,7 +119,7 @@ impl<'a> Throttle<'a> {
         is_over: &AtomicBool,
     ) -> Result<Admission, Error> {
         let begun = Instant::now();
-        let mut held: Option<String> = None;
+        let (mut held, mut asked): (Option<String>, Instant) = (None, begun);
         loop {
             match lead.as_deref_mut() {
                 Some(client) => {
@@ -141,6 +145,13 @@ impl<'a> Throttle<'a> {
                     self.tell_held(&reason);
                 }
                 held = Some(cause);
+                if let Some(client) = lead.as_deref_mut()
+                    && asked.elapsed() >= ALIVE
+                {
+                    // Without its session there is no lead either, and another may have it by now.
+                    session::require_kept(client)?;
+                    asked = Instant::now();
+                }
                 self.wait(POLL);
                 continue;
             }
