@@ -140,7 +140,7 @@ code_fields! {
     Table { schema, name, columns, lenses, bounds }
     Bounded { column, bound, outside }
     Declared { name, ty, not_null, default }
-    Lens { old, new, context, up, down, conflicts }
+    Lens { old, new, context, up, down, comes_back, conflicts }
     Shape { column, ty, base, image, not_null, default }
     Context { column, base, image }
     Conversion { function, expression, arguments, can_fail }

@@ -20,6 +20,8 @@ pub struct Lens {
     pub up: Conversion,
     /// Old from new.
     pub down: Conversion,
+    /// Whether `down(up(x))` is `x` for whatever the old column may hold.
+    pub comes_back: bool,
     /// The sequence in the library's schema that counts conflicts.
     pub conflicts: Text,
 }

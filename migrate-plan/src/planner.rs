@@ -103,6 +103,8 @@ fn lens<S: Clone>(
             &change.old.ty,
             functions,
         ),
+        // The check has asked for the word where it could not be shown. A bound holds for the rows that there were.
+        comes_back: change.lossy.is_none() && change.old.bound.is_none(),
         conflicts: ident::conflicts(plan).into(),
     }
 }

@@ -102,8 +102,12 @@ impl Block<'_> {
         )
     }
 
-    /// A writer of the new side, unless it wrote what the old side says already: an echo changes nothing.
+    /// A writer of the new side, unless it wrote what the old side says already: an echo changes nothing. Where every value
+    /// comes back, it does so by itself, and need not be looked for.
     fn only_new_changed(&self) -> String {
+        if self.fragment.lens.comes_back {
+            return self.derive_old();
+        }
         let mut text = self.try_up_flagged();
         let _ = write!(text, "IF NOT {} THEN\n  {}END IF;\n", self.agrees_up("NEW"), self.derive_old());
         text

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::block::Block;
-use super::{BACKFILL_SETTING, INSERTING};
-use crate::ident::{literal, retired};
+use super::{INSERTING, IS_BACKFILL};
+use crate::ident::{own, retired};
 use crate::lens::{Lens, field};
 use crate::plan::Side;
 
@@ -84,19 +84,23 @@ impl<'a> Fragment<'a> {
     /// When an update concerns this lens: something it looks at changed, or the new column is not
     /// filled yet. The second is needed, not an extra: an update of any other column may move a row out
     /// of the reach of the backfill.
+    ///
+    /// PostgreSQL reads the condition of a trigger anew, from its text, for every statement: that is most of what the sync
+    /// costs a statement of one row. So it is as short as it can be: a null makes it true, and what tells
+    /// the backfill's writes is a function.
     pub fn update_condition(&self) -> String {
-        let mut when = self.old_changed();
-        if let Some(context) = self.context_changed() {
-            let _ = write!(when, " OR {context}");
+        let Lens { old, context, .. } = self.lens;
+        let (before, after) = (self.o("OLD"), self.o("NEW"));
+        let mut same = match old.not_null {
+            true => old.image.equal(&before, &after),
+            false => old.image.same(&before, &after),
+        };
+        for column in context {
+            let [before, after] = ["OLD", "NEW"].map(|row| field(row, &column.column));
+            let _ = write!(same, " AND {}", column.image.same(&before, &after));
         }
-        let _ = write!(
-            when,
-            " OR (({} IS NULL OR {}) AND (pg_catalog.current_setting({}, true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE)",
-            self.n("NEW"),
-            self.new_changed(),
-            literal(BACKFILL_SETTING),
-        );
-        when
+        let new = self.lens.new.image.equal(&self.n("OLD"), &self.n("NEW"));
+        format!("({same} AND ({new} OR {}())) IS NOT TRUE", own(IS_BACKFILL))
     }
 
     /// SQL that sets the new column of a row that is not filled yet.

@@ -34,14 +34,17 @@ impl Image {
     /// SQL that is true where `a` and `b` differ, never null, and bound to `pg_catalog` whatever the
     /// `search_path` of the session that runs it.
     pub fn differ(self, a: &str, b: &str) -> String {
-        let (x, y) = (self.wrap(a), self.wrap(b));
-        format!("(({x} OPERATOR(pg_catalog.=) {y}) IS NOT TRUE AND ({a} IS NOT NULL OR {b} IS NOT NULL))")
+        format!("(({}) IS NOT TRUE AND ({a} IS NOT NULL OR {b} IS NOT NULL))", self.equal(a, b))
     }
 
     /// SQL that is true where `a` and `b` are the same, or both null; never null.
     pub fn same(self, a: &str, b: &str) -> String {
-        let (x, y) = (self.wrap(a), self.wrap(b));
-        format!("(({x} OPERATOR(pg_catalog.=) {y}) IS TRUE OR ({a} IS NULL AND {b} IS NULL))")
+        format!("(({}) IS TRUE OR ({a} IS NULL AND {b} IS NULL))", self.equal(a, b))
+    }
+
+    /// SQL that is true where `a` and `b` are the same, null where one of them is null, and else false.
+    pub fn equal(self, a: &str, b: &str) -> String {
+        format!("{} OPERATOR(pg_catalog.=) {}", self.wrap(a), self.wrap(b))
     }
 
     fn wrap(self, value: &str) -> String {
