@@ -37,9 +37,6 @@ pub(crate) fn statements(
     change: SyncChange,
 ) -> Result<Vec<String>, Error> {
     let Some(shape) = shape_after(change) else { return Ok(Vec::new()) };
-    if matches!(change, SyncChange::Tighten | SyncChange::Loosen) {
-        return Ok(vec![function(client, plan, table, Becomes { shape, side: plan.side })?]);
-    }
     triggers(client, plan, table, shape)
 }
 

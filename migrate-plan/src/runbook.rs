@@ -109,7 +109,7 @@ pub fn statements(plan: &Planned, step: &Step) -> Vec<String> {
                 }
                 SyncChange::Tighten | SyncChange::Loosen => {
                     all.extend(own);
-                    all.push(function_again(table, "where what `up` cannot convert is refused"));
+                    all.push(function_again(table, "where what `up` cannot convert is refused, and both triggers"));
                 }
                 SyncChange::Retire | SyncChange::Unretire => {
                     all.extend(own);
@@ -123,7 +123,7 @@ pub fn statements(plan: &Planned, step: &Step) -> Vec<String> {
     }
 }
 
-/// A replacement of the function that expand has shown whole.
+/// A replacement of what expand has shown whole.
 fn function_again(table: &Table, what: &str) -> String {
     format!(
         "CREATE OR REPLACE FUNCTION {}() … -- as in step 1, {what}",

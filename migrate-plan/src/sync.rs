@@ -16,12 +16,12 @@ use crate::plan::Side;
 /// Bound to `pg_catalog`, as all operators here: the function runs under its caller's `search_path`.
 const INSERTING: &str = "TG_OP OPERATOR(pg_catalog.=) 'INSERT'";
 
-/// The setting by which the backfill's own writes are kept out of the trigger, where [`IS_BACKFILL`] asks for it. It is only
-/// ever set inside a transaction of the backfill; a write that has it on and changes an old or a read column is still synced.
+/// The setting by which the backfill's own writes are kept out of the trigger while rows are filled. It is only ever set
+/// inside a transaction of the backfill; a write that has it on and changes an old or a read column is still synced.
 pub const BACKFILL_SETTING: &str = "migrate.backfill";
 
-/// The function of the library's schema that says so.
-const IS_BACKFILL: &str = "is_backfill";
+/// SQL that is true for the backfill's own writes.
+const IS_BACKFILL: &str = "pg_catalog.current_setting('migrate.backfill', true) OPERATOR(pg_catalog.=) 'on'";
 
 /// One lens of a table as it takes part in the sync, already in SQL.
 #[derive(Clone, Debug)]

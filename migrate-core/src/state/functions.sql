@@ -1,13 +1,6 @@
 -- What applications ask of the state. They run with its owner's rights: a role that may only read and write its own
 -- tables can register, renew its lease and follow.
 
--- Whether the backfill is what writes: the condition of the sync's trigger asks for it. It is no function in SQL, which
--- PostgreSQL would put in place of the call, and so plan, for every statement of an application.
-CREATE FUNCTION migrate.is_backfill() RETURNS boolean LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
-BEGIN
-    RETURN pg_catalog.current_setting('migrate.backfill', true) OPERATOR(pg_catalog.=) 'on';
-END $$;
-
 -- The running plans of which the catalog does not show what the journal says. All are looked at together: to ask for each is
 -- most of what a start costs with many plans half way.
 CREATE FUNCTION migrate.unsound() RETURNS bigint[]

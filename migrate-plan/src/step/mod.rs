@@ -75,7 +75,7 @@ pub enum SyncChange {
     /// After the statements the plan's lenses join the sync.
     Install,
     /// After the statements the sync is strict: what `up` cannot convert is refused, since no empty new
-    /// column would be filled any more.
+    /// column would be filled any more, and the triggers know no backfill.
     Tighten,
     /// After the statements the sync is lenient again, as after [`Install`](SyncChange::Install).
     Loosen,

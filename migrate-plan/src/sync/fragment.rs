@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::block::Block;
 use super::{INSERTING, IS_BACKFILL};
-use crate::ident::{own, retired};
+use crate::ident::retired;
 use crate::lens::{Lens, field};
 use crate::plan::Side;
 
@@ -86,8 +86,8 @@ impl<'a> Fragment<'a> {
     /// of the reach of the backfill.
     ///
     /// PostgreSQL reads the condition of a trigger anew, from its text, for every statement: that is most of what the sync
-    /// costs a statement of one row. So it is as short as it can be: a null makes it true, and what tells
-    /// the backfill's writes is a function.
+    /// costs a statement of one row. So it is as short as can be: a null makes it true, and the backfill's own writes are
+    /// told from others only while there is one.
     pub fn update_condition(&self) -> String {
         let Lens { old, context, .. } = self.lens;
         let (before, after) = (self.o("OLD"), self.o("NEW"));
@@ -100,7 +100,10 @@ impl<'a> Fragment<'a> {
             let _ = write!(same, " AND {}", column.image.same(&before, &after));
         }
         let new = self.lens.new.image.equal(&self.n("OLD"), &self.n("NEW"));
-        format!("({same} AND ({new} OR {}())) IS NOT TRUE", own(IS_BACKFILL))
+        match self.standing {
+            Standing::Lenient => format!("({same} AND ({new} OR {IS_BACKFILL})) IS NOT TRUE"),
+            Standing::Strict | Standing::Retired => format!("({same} AND {new}) IS NOT TRUE"),
+        }
     }
 
     /// SQL that sets the new column of a row that is not filled yet.
