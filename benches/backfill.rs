@@ -181,7 +181,8 @@ impl Bench {
             ("down", "=", "NEW.total = total_cents / 100.0"),
         ] {
             let columns = ["id", "tag", "total", "code", "name", "at", "filler", "total_cents"];
-            let variables = columns.map(|column| format!("{column} public.sale.{column}%TYPE := NEW.{column};")).concat();
+            let variables =
+                columns.map(|column| format!("{column} public.sale.{column}%TYPE := NEW.{column};")).concat();
             self.run(&format!(
                 "CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ \
                  DECLARE {variables} latest_schema text; search_path text; BEGIN \

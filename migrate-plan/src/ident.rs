@@ -36,6 +36,15 @@ pub fn own(name: &str) -> String {
     format!("{}.{}", quote(SCHEMA), quote(name))
 }
 
+/// A body of code as a constant that nothing in it ends.
+pub fn dollar_quoted(body: &str) -> String {
+    let mut tag = String::from("$body$");
+    while body.contains(&tag) {
+        tag.insert(1, '_');
+    }
+    format!("{tag}{body}{tag}")
+}
+
 /// The name under which a retired column waits to be dropped.
 pub fn retired(column: &str) -> String {
     format!("{RESERVED_PREFIX}{column}")

@@ -9,7 +9,7 @@ mod fragment;
 
 pub use fragment::{Fragment, Standing};
 
-use crate::ident::{INSERT_TRIGGER, UPDATE_TRIGGER, own, quote};
+use crate::ident::{INSERT_TRIGGER, UPDATE_TRIGGER, dollar_quoted, own, quote};
 use crate::lens::Lens;
 use crate::plan::Side;
 
@@ -104,7 +104,7 @@ pub fn drop_triggers(tables: &[String]) -> Vec<String> {
 
 /// The statement that replaces the body of a table's sync function. It takes no lock on the table.
 pub fn create_function(function: &str, parts: &[Part]) -> String {
-    let mut body = String::from("BEGIN\n");
+    let mut body = String::from("\nBEGIN\n");
     for (place, part) in parts.iter().enumerate().rev() {
         let earlier_writes = |column: &String| parts[..place].iter().any(|earlier| earlier.writes.contains(column));
         if part.writes.iter().any(earlier_writes) {
@@ -122,9 +122,6 @@ pub fn create_function(function: &str, parts: &[Part]) -> String {
         }
     }
     body.push_str("  RETURN NEW;\nEND\n");
-    let mut tag = String::from("$sync$");
-    while body.contains(&tag) {
-        tag.insert(1, '_');
-    }
-    format!("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS {tag}\n{body}{tag}", own(function))
+    let body = dollar_quoted(&body);
+    format!("CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS {body}", own(function))
 }

@@ -120,9 +120,9 @@ pub(super) fn cursors(
     Ok(rows.iter().filter_map(cursor).collect())
 }
 
-/// The statement that does a batch and moves the cursor past it: `work` are common table expressions that end in
-/// `batch (rows, mismatches)`. The cursor commits with the rows because it is one statement with them; outside of the term of
-/// this session it moves no cursor and answers no row.
+/// The statement that moves the cursor past a batch: `work` are common table expressions that end in
+/// `batch (rows, mismatches)`. It is in one transaction with what it does; outside of the term of this session it moves no
+/// cursor and answers no row.
 pub(super) fn moving(plan: &PlanRow, step: &JournalStep, cursor: &Cursor, to: Place, work: &str) -> String {
     let Place { ring, ring_end, slices, slice, block } = to;
     format!(

@@ -7,7 +7,7 @@ use postgres::{Client, SimpleQueryMessage, SimpleQueryRow, Transaction};
 use super::cursor::{Cursor, moving};
 use super::place::Portion;
 use super::walk::Walk;
-use super::work::{Batch, Updates, Work};
+use super::work::{Batch, BatchSql, Updates, Work};
 use crate::begun::Begun;
 use crate::database::Doing;
 use crate::error::Error;
@@ -63,8 +63,9 @@ impl Walk<'_> {
     ) -> Result<Batch, Error> {
         let mut transaction = self.begin(client)?;
         let batch = work.rows(&mut transaction, cursor, portion)?;
-        let counted =
+        let expressions =
             format!("batch AS (SELECT {}::bigint AS rows, {}::bigint AS mismatches)", batch.rows, batch.mismatches);
+        let counted = BatchSql { expressions, ..BatchSql::default() };
         let Message { sql, statement } = self.message(cursor, portion, &counted, Duration::ZERO);
         done(&transaction.simple_query(&sql).running("moving a cursor", &statement)?)?;
         self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
@@ -73,9 +74,10 @@ impl Walk<'_> {
     }
 
     /// Sets a transaction up and does a batch in it.
-    fn message(&self, cursor: &Cursor, portion: Portion, work: &str, limit: Duration) -> Message {
+    fn message(&self, cursor: &Cursor, portion: Portion, work: &BatchSql, limit: Duration) -> Message {
         let to = cursor.place.after(portion);
-        let statement = moving(self.plan, self.step, cursor, to, work);
+        let moving = moving(self.plan, self.step, cursor, to, &work.expressions);
+        let statement = format!("{}{moving}", work.first);
         // The counts are of all transactions since the session last reported them, so only what they gain is this one's.
         let counted = if portion.slices > 1 {
             format!(

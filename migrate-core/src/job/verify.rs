@@ -12,7 +12,7 @@ use super::failed::{Found, Reason, keep, kept};
 use super::marked;
 use super::place::Portion;
 use super::walk::Walk;
-use super::work::{Batch, Job, Work};
+use super::work::{Batch, BatchSql, Job, Work};
 use crate::ask::Ask;
 use crate::catalog;
 use crate::database::Doing;
@@ -197,11 +197,12 @@ impl Work for Comparing<'_> {
         "comparing both sides"
     }
 
-    fn batch(&self, cursor: &Cursor, condition: &str) -> String {
-        format!(
+    fn batch(&self, cursor: &Cursor, condition: &str) -> BatchSql {
+        let expressions = format!(
             "batch AS (SELECT count(*) AS rows, count(*) FILTER (WHERE {}) AS mismatches FROM ONLY {} WHERE {condition})",
             self.0.table.mismatch, cursor.sql
-        )
+        );
+        BatchSql { expressions, ..BatchSql::default() }
     }
 
     /// Keeps the rows that disagree, those that there is room for.

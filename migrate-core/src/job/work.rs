@@ -27,6 +27,15 @@ pub(super) struct Updates {
     pub(super) hot: u64,
 }
 
+/// The SQL of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct BatchSql {
+    /// A statement that comes first, if any.
+    pub(super) first: String,
+    /// Common table expressions, the last of them named `batch`, of one row with the columns `rows` and `mismatches`.
+    pub(super) expressions: String,
+}
+
 /// A job: each session that takes part in it gets work of its own.
 pub(super) trait Job: Sync {
     /// For one session.
@@ -38,12 +47,11 @@ pub(super) trait Work {
     /// What it does, for errors.
     fn doing(&self) -> &'static str;
 
-    /// Common table expressions that do the rows of `condition`, the last of them named `batch`, of one row with the columns
-    /// `rows` and `mismatches`.
-    fn batch(&self, cursor: &Cursor, condition: &str) -> String;
+    /// What does the rows of `condition`.
+    fn batch(&self, cursor: &Cursor, condition: &str) -> BatchSql;
 
     /// The same past rows that others hold locked. They are come back to.
-    fn past_locks(&self, cursor: &Cursor, condition: &str) -> String {
+    fn past_locks(&self, cursor: &Cursor, condition: &str) -> BatchSql {
         self.batch(cursor, condition)
     }
 
