@@ -3,7 +3,7 @@
 mod orders;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use migrate_plan::{Migrations, Phase, Plan, Side};
@@ -17,9 +17,9 @@ use crate::leader::{Claimant, Lead, begin_term, lead};
 use crate::lock::Standbys;
 use crate::report::{InstanceReport, Report};
 use crate::session::{Decision, reading, with_session};
-use crate::settings::Settings;
+use crate::settings::{HoldWhile, Settings};
 use crate::state::HistoryEntry;
-use crate::{drive, gate, glance, leader, state};
+use crate::{drive, gate, glance, leader, prepared, state};
 
 /// How often a service at work looks whether an operator asks for the lead.
 const ASK: Duration = Duration::from_millis(500);
@@ -69,6 +69,9 @@ impl Migrator {
     #[must_use]
     pub fn settings(mut self, settings: Settings) -> Migrator {
         self.settings = settings;
+        // What the user has called may ask on a connection of its own.
+        self.settings.hold_while =
+            self.settings.hold_while.map(|ask| -> HoldWhile { Arc::new(move || prepared::apart(|| ask())) });
         self
     }
 
@@ -109,7 +112,7 @@ impl Migrator {
     /// the command line have one by themselves.
     #[must_use]
     pub fn watcher(mut self, open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static) -> Migrator {
-        self.watcher = Some(Box::new(open));
+        self.watcher = Some(Box::new(move || prepared::apart(&open)));
         self
     }
 
@@ -237,7 +240,7 @@ impl Migrator {
         mut self,
         open: impl Fn() -> Result<Client, Error> + Send + Sync + 'static,
     ) -> Migrator {
-        self.watcher.get_or_insert_with(|| Box::new(open));
+        self.watcher.get_or_insert_with(|| Box::new(move || prepared::apart(&open)));
         self
     }
 
@@ -299,7 +302,7 @@ impl Migrator {
         #[cfg(feature = "metrics")]
         crate::metrics::record(event);
         if let Some(observer) = &self.observer {
-            observer(event);
+            prepared::apart(|| observer(event));
         }
     }
 }

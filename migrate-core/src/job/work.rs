@@ -38,6 +38,11 @@ pub(super) trait Work {
     /// What it does, for errors.
     fn doing(&self) -> &'static str;
 
+    /// What sets up the transaction of a batch on a heap, instead of what sets up all transactions of the walk.
+    fn setup(&self, _cursor: &Cursor) -> Option<String> {
+        None
+    }
+
     /// Common table expressions that do the rows of `condition`, the last of them named `batch`, of one row with the columns
     /// `rows` and `mismatches`.
     fn batch(&self, cursor: &Cursor, condition: &str) -> String;
