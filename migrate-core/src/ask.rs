@@ -7,6 +7,8 @@
 use postgres::types::{ToSql, Type};
 use postgres::{Error, GenericClient, Row};
 
+use crate::prepared;
+
 /// A value whose type in PostgreSQL follows from its type in Rust.
 pub(crate) trait Typed {
     const TYPE: Type;
@@ -47,7 +49,7 @@ impl<T: Typed + ToSql + Sync> Parameter for T {
 }
 
 /// Asks in one round trip.
-pub(crate) trait Ask: GenericClient {
+pub(crate) trait Ask: GenericClient + Sized {
     /// All rows.
     fn ask(&mut self, sql: &str, parameters: &[&dyn Parameter]) -> Result<Vec<Row>, Error> {
         self.query_typed(sql, &typed(parameters))
@@ -67,9 +69,53 @@ pub(crate) trait Ask: GenericClient {
     fn tell(&mut self, sql: &str, parameters: &[&dyn Parameter]) -> Result<u64, Error> {
         self.execute_typed(sql, &typed(parameters))
     }
+
+    /// All rows of what the runner's own session asks for each step, plan or table: see [`prepared`].
+    fn ask_again(&mut self, sql: &str, parameters: &[&dyn Parameter]) -> Result<Vec<Row>, Error> {
+        let typed = typed(parameters);
+        match prepared::statement(self, sql, &types(&typed))? {
+            Some(statement) => self.query(&statement, &values(&typed)),
+            None => self.query_typed(sql, &typed),
+        }
+    }
+
+    /// The one row of such a query.
+    fn ask_one_again(&mut self, sql: &str, parameters: &[&dyn Parameter]) -> Result<Row, Error> {
+        let typed = typed(parameters);
+        match prepared::statement(self, sql, &types(&typed))? {
+            Some(statement) => self.query_one(&statement, &values(&typed)),
+            None => self.query_typed_one(sql, &typed),
+        }
+    }
+
+    /// The one row of such a query, or none.
+    fn ask_opt_again(&mut self, sql: &str, parameters: &[&dyn Parameter]) -> Result<Option<Row>, Error> {
+        let typed = typed(parameters);
+        match prepared::statement(self, sql, &types(&typed))? {
+            Some(statement) => self.query_opt(&statement, &values(&typed)),
+            None => self.query_typed_opt(sql, &typed),
+        }
+    }
+
+    /// How many rows such a statement has changed.
+    fn tell_again(&mut self, sql: &str, parameters: &[&dyn Parameter]) -> Result<u64, Error> {
+        let typed = typed(parameters);
+        match prepared::statement(self, sql, &types(&typed))? {
+            Some(statement) => self.execute(&statement, &values(&typed)),
+            None => self.execute_typed(sql, &typed),
+        }
+    }
 }
 
 impl<C: GenericClient> Ask for C {}
+
+fn types(typed: &[(&(dyn ToSql + Sync), Type)]) -> Vec<Type> {
+    typed.iter().map(|(_, sql)| sql.clone()).collect()
+}
+
+fn values<'a>(typed: &[(&'a (dyn ToSql + Sync), Type)]) -> Vec<&'a (dyn ToSql + Sync)> {
+    typed.iter().map(|(value, _)| *value).collect()
+}
 
 fn typed<'a>(parameters: &[&'a dyn Parameter]) -> Vec<(&'a (dyn ToSql + Sync), Type)> {
     parameters.iter().map(|parameter| parameter.typed()).collect()

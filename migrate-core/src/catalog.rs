@@ -40,7 +40,7 @@ fn of_members(client: &mut impl GenericClient, table: &str, columns: &str) -> Re
     let doing = "listing a table's partitions";
     let columns = format!("SELECT c.relhassubclass, {columns}");
     let alone = format!("{columns} FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1)");
-    let rows = client.ask(&alone, &[&table]).doing(doing)?;
+    let rows = client.ask_again(&alone, &[&table]).doing(doing)?;
     if !rows.iter().any(|row| row.get(0)) {
         return Ok(rows);
     }
@@ -116,7 +116,7 @@ pub(crate) fn strays(
     function: &str,
 ) -> Result<Vec<String>, Error> {
     let rows = client
-        .ask(
+        .ask_again(
             "SELECT DISTINCT t.tgrelid::pg_catalog.regclass::text FROM pg_catalog.pg_trigger t \
              WHERE t.tgfoid = pg_catalog.to_regprocedure($2) AND t.tgparentid = 0 AND t.tgrelid <> ALL ($1) \
              ORDER BY 1",
@@ -167,11 +167,13 @@ pub(crate) fn dependents(
     members: &[Member],
     columns: &[String],
 ) -> Result<Vec<String>, Error> {
+    // The arrays are read by queries of their own: so a plan for one is as good as for another, and PostgreSQL keeps it.
     // Not counted: the sync's own triggers; a column's own default; NOT NULL, which PostgreSQL 18 keeps
     // as a constraint.
     let sql = "WITH gone AS ( \
              SELECT a.attrelid, a.attnum, a.attname, a.attacl FROM pg_catalog.pg_attribute a \
-             WHERE a.attrelid = ANY ($1) AND a.attname = ANY ($2) AND NOT a.attisdropped) \
+             WHERE a.attrelid = ANY (ARRAY (SELECT pg_catalog.unnest($1))) \
+               AND a.attname = ANY (ARRAY (SELECT pg_catalog.unnest($2))) AND NOT a.attisdropped) \
          SELECT DISTINCT CASE d.classid WHEN 'pg_catalog.pg_rewrite'::regclass \
                 THEN (SELECT CASE r.rulename WHEN '_RETURN' \
                              THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::regclass, r.ev_class, 0) \
@@ -192,6 +194,6 @@ pub(crate) fn dependents(
          SELECT 'rights granted on column ' || pg_catalog.quote_ident(g.attname) || ' of ' || g.attrelid::regclass \
          FROM gone g WHERE g.attacl IS NOT NULL \
          ORDER BY 1";
-    let rows = client.ask(sql, &[&relations(members), &columns]).doing("looking what depends on a column")?;
+    let rows = client.ask_again(sql, &[&relations(members), &columns]).doing("looking what depends on a column")?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }

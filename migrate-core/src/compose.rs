@@ -81,7 +81,7 @@ fn parts(
     becomes: Becomes,
 ) -> Result<Vec<Part>, Error> {
     let rows = client
-        .ask(
+        .ask_again(
             "SELECT p.block, p.descent, p.update_condition, p.reads, p.writes \
              FROM migrate.plan_table t \
              JOIN migrate.part p ON p.plan = t.plan AND p.place = t.place \

@@ -30,7 +30,9 @@ pub(crate) fn run(migrator: &Migrator, client: &mut Client, order: Option<(&str,
     let mut report = Report { unknown: unknown(plans, &known), ..Report::default() };
     for plan in plans {
         let ordered = order.filter(|(name, _)| *name == plan.name).map(|(_, phase)| phase);
-        let done = Drive { migrator, plan }.forward(client, ordered)?;
+        // Nobody else starts one meanwhile: that is the leader's to do.
+        let is_known = known.iter().any(|row| row.name == plan.name);
+        let done = Drive { migrator, plan, is_known }.forward(client, ordered)?;
         migrator.notify(&Event::Rested { plan: &done.name, closed: &done.closed });
         report.plans.push(done);
     }
@@ -56,8 +58,8 @@ pub(crate) fn status(migrator: &Migrator, client: &mut impl GenericClient) -> Re
         ..Report::default()
     };
     for plan in plans {
-        let drive = Drive { migrator, plan };
         let row = known.iter().find(|row| row.name == plan.name);
+        let drive = Drive { migrator, plan, is_known: row.is_some() };
         let mut found = match row {
             Some(row) if row.status != Status::Reverted => {
                 let held = drive.held(row, None).into_iter().collect();
@@ -131,6 +133,8 @@ enum Start {
 struct Drive<'a> {
     migrator: &'a Migrator,
     plan: &'a Plan,
+    /// Whether the database knew it when the run began.
+    is_known: bool,
 }
 
 impl Drive<'_> {
@@ -230,7 +234,8 @@ impl Drive<'_> {
 
     /// The plan's row; a plan that has not started is checked against the live database and journaled.
     fn started(&self, client: &mut Client, ordered: Option<Phase>) -> Result<Start, Error> {
-        let reverted = match state::by_name(client, &self.plan.name)? {
+        let row = if self.is_known { state::by_name(client, &self.plan.name)? } else { None };
+        let reverted = match row {
             Some(row) if row.status != Status::Reverted => return Ok(Start::Open(row)),
             other => other,
         };

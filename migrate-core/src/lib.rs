@@ -31,6 +31,7 @@ mod lock;
 pub mod metrics;
 mod migrator;
 mod preflight;
+mod prepared;
 mod report;
 mod retreat;
 mod service;

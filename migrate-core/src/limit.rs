@@ -143,7 +143,7 @@ fn of(plan: Option<&str>) -> &str {
 /// Reads what the jobs of a plan have to keep to. Of two limits the stricter holds, but for the lag, where the plan's own does.
 pub(crate) fn in_force(client: &mut impl GenericClient, plan: &str) -> Result<InForce, Error> {
     let rows = client
-        .ask(
+        .ask_again(
             "SELECT kind, duty, rows_per_second, workers, replica_lag, decided_by, reason, \
                     extract(epoch FROM until - clock_timestamp())::float8 \
              FROM migrate.operator_limit \

@@ -119,7 +119,7 @@ fn usable(client: &mut Client, table: &Table, problems: &mut Vec<Problem>) -> Re
     let name = table.qualified().to_string();
     let shown = format!("table {}.{}", table.schema, table.name);
     let types: Vec<&str> = table.lenses.iter().map(|lens| &*lens.new.base).collect();
-    let row = client.ask_opt(FACTS, &[&name, &types]).doing("looking for a table")?;
+    let row = client.ask_opt_again(FACTS, &[&name, &types]).doing("looking for a table")?;
     let Some(row) = row else {
         problems.push(missing_table(client, table)?);
         return Ok(None);

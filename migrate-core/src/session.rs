@@ -7,6 +7,7 @@ use postgres::{Client, GenericClient, IsolationLevel, Row, SimpleQueryMessage, T
 use crate::connect::{closed, explained, refused};
 use crate::database::{DatabaseError, Doing};
 use crate::error::Error;
+use crate::prepared;
 
 /// The oldest `server_version_num` supported: PostgreSQL 14 brought TID range scans, SQL-body functions
 /// and `CREATE OR REPLACE TRIGGER`, and its first releases could corrupt concurrently built indexes.
@@ -76,7 +77,7 @@ pub(crate) fn with_session<T>(
         before.extend(Decision::default().settings());
     }
     begin(client, process, &running)?;
-    let outcome = work(client).map_err(by_pooler);
+    let outcome = prepared::keeping(|| work(client)).map_err(by_pooler);
     match (outcome, set(client, process, &before)) {
         (Ok(value), Ok(())) => Ok(value),
         (Ok(_), Err(error)) => Err(error),
@@ -98,7 +99,7 @@ pub(crate) fn reading<T>(
     let (names, values): (Vec<&str>, Vec<&str>) = WHILE_RUNNING.into_iter().unzip();
     let sql = format!("SELECT pg_catalog.set_config(name, value, true) {SETTINGS}");
     transaction.query_typed(&sql, &[(&names, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY)]).doing(doing)?;
-    let value = work(&mut transaction)?;
+    let value = prepared::apart(|| work(&mut transaction))?;
     transaction.commit().doing("ending a transaction to read in")?;
     Ok(value)
 }

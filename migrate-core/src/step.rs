@@ -12,7 +12,7 @@ use crate::database::Doing;
 use crate::error::Error;
 use crate::event::Event;
 use crate::job::{backfill, verify};
-use crate::lock::LockRequest;
+use crate::lock::{LockCost, LockRequest};
 use crate::migrator::Migrator;
 use crate::report::Closed;
 use crate::state::{self, Entry, JournalStep, PlanRow, Shape, Standing, StepState, TableRow, UnderWay};
@@ -125,15 +125,21 @@ impl LockedStep<'_> {
         let all: Vec<String> = beside.iter().chain(&under).cloned().collect();
         let sql = table.sql();
         let what = format!("step `{}`", self.step.name);
-        let request =
-            LockRequest { migrator: self.migrator, table: &sql, mode: *lock, what: &what, statements: &under };
-        let prepare = |client: &mut Client| {
-            batch::execute(client, &what, &beside)?;
-            self.mark(client, table, *sync)
-        };
-        request.transaction(client, prepare, |client, cost| {
+        let entry = |cost: &LockCost| {
             let entry = Entry::step(&self.plan.name, self.event, self.step, begun, &all);
-            state::record(client, &Entry { lock: Some(cost), ..entry })?;
+            state::entry_sql(&Entry { lock: Some(cost), ..entry })
+        };
+        let request = LockRequest {
+            migrator: self.migrator,
+            table: &sql,
+            mode: *lock,
+            what: &what,
+            beside: &beside,
+            statements: &under,
+            entry: &entry,
+        };
+        let prepare = |client: &mut Client| self.mark(client, table, *sync);
+        request.transaction(client, prepare, |_| {
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
             Ok(())
         })
@@ -207,17 +213,23 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
     tracing::warn!(plan = plan.name, table = table.shown(), "the sync triggers were not all there; putting them back");
     let statements = compose::triggers(client, plan, table, table.shape)?;
     let sql = table.sql();
+    let entry = |cost: &LockCost| {
+        let entry = Entry::of(&plan.name, "sync mended");
+        state::entry_sql(&Entry { statements: &statements, lock: Some(cost), ..entry })
+    };
     let request = LockRequest {
         migrator,
         table: &sql,
         mode: LockMode::AccessExclusive,
         what: "putting the sync triggers back",
+        beside: &[],
         statements: &statements,
+        entry: &entry,
     };
     request.transaction(
         client,
         |_| Ok(()),
-        |transaction, cost| {
+        |transaction| {
             // After the switch the new side holds what counts, and is compared again; a retired column is not.
             let again: &[&str] = match (plan.side, table.shape) {
                 (Side::Old, _) => &["backfill", "verify"],
@@ -237,10 +249,7 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
                     &[&plan.id, &again],
                 )
                 .doing("beginning the jobs again")?;
-            state::record(
-                transaction,
-                &Entry { statements: &statements, lock: Some(cost), ..Entry::of(&plan.name, "sync mended") },
-            )
+            Ok(())
         },
     )?;
     Ok(())

@@ -34,6 +34,36 @@ fn a_service_starts_carries_its_plan_to_its_stage_and_stops() {
 }
 
 #[test]
+fn an_instance_that_ended_long_ago_is_forgotten_and_what_it_did_is_not() {
+    let (database, mut client) = till(10);
+    let first = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    first.wait(Phase::DualWrite, LONG).expect("filled");
+    first.stop();
+    // The second ended a day too late to be forgotten, a session carries the name of the third, and the fourth may live.
+    let others = "INSERT INTO migrate.instance (application, version, host, process, tag, session_names, plans, stages, \
+                                                lease, grace, state, ended_at, beat_at) \
+                  SELECT 'till', '1', 'here', n, 'till@1/' || n, '{}', '{}', '{}', '30 s', '60 s', \
+                         CASE n WHEN 4 THEN 'live' ELSE 'gone' END, \
+                         CASE n WHEN 2 THEN now() - interval '6 days' WHEN 3 THEN now() - interval '8 days' END, \
+                         now() - interval '9 days' \
+                  FROM generate_series(2, 4) n; \
+                  UPDATE migrate.instance SET ended_at = now() - interval '8 days' WHERE state = 'stopped'; \
+                  SET application_name = 'till@1/3'";
+    client.batch_execute(others).expect("others");
+    let done = "SELECT count(*) FROM migrate.history WHERE instance IS NOT NULL \
+                  AND instance NOT IN (SELECT id FROM migrate.instance)";
+    let second = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    second.ready().expect("served");
+    let left = "SELECT array_agg(application || process ORDER BY id) \
+                       FILTER (WHERE application = 'till') = '{till2,till3,till4}' \
+                   AND count(*) FILTER (WHERE application = 'shop' AND state = 'live') = 1 AND count(*) = 4 \
+                FROM migrate.instance";
+    until(&mut client, "the first one is forgotten", left);
+    assert!(client.query_one(done, &[]).expect("a history").get::<_, i64>(0) > 0);
+    second.stop();
+}
+
+#[test]
 fn a_switch_by_another_is_followed_within_moments() {
     let (database, mut client) = till(10);
     let service = Build::DualWrite.migrator().start(database.url()).expect("a service");

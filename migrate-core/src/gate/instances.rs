@@ -67,7 +67,7 @@ fn listed(client: &mut impl GenericClient, plan: &str, condition: &str) -> Resul
                             WHERE s.plan = $2) k ON true \
          WHERE {condition} ORDER BY e.id"
     );
-    let rows = client.ask(&sql, &[&NAMESPACE, &plan]).doing("listing the live instances")?;
+    let rows = client.ask_again(&sql, &[&NAMESPACE, &plan]).doing("listing the live instances")?;
     Ok(rows
         .into_iter()
         .map(|row| InstanceReport {
@@ -107,7 +107,7 @@ pub(crate) fn close(client: &mut postgres::Client, plan: &PlanRow) -> Result<Opt
     }
     transaction
         .client()
-        .tell(
+        .tell_again(
             "WITH closed AS (UPDATE migrate.plan SET closed_at = clock_timestamp() WHERE id = $1 RETURNING name) \
              INSERT INTO migrate.history (plan, event) SELECT name, 'closed to builds before contract' FROM closed",
             &[&plan.id],

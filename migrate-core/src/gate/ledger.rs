@@ -74,7 +74,7 @@ impl Ledger {
         );
         let (soak, ours) = (migrator.limits().soak.as_secs_f64(), &migrator.identity().session_names);
         let row = client
-            .ask_one(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns, ours])
+            .ask_one_again(&sql, &[&plan.id, &soak, &table.relation, &table.old_columns, ours])
             .doing("reading what the state says of a gate")?;
         session::require_kept_as(&row, 10)?;
         let (left, has_overdue): (Option<f64>, bool) = (row.get(0), row.get(4));

@@ -127,7 +127,7 @@ pub(crate) fn before_start(client: &mut Client, plan: &Plan) -> Result<Vec<Close
     for table in plan.tables.iter() {
         let reads: Vec<&str> = table.columns.iter().map(|column| &*column.name).collect();
         let rows = client
-            .ask(
+            .ask_again(
                 "SELECT p.name FROM migrate.plan p JOIN migrate.plan_table t ON t.plan = p.id \
                  WHERE p.status = 'running' AND p.name <> $1 AND t.schema_name = $2 AND t.table_name = $3 \
                    AND t.new_columns && $4 \

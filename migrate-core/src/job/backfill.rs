@@ -2,19 +2,21 @@
 
 use std::time::Instant;
 
-use migrate_plan::ident::dollar_quoted;
+use migrate_plan::ident::{INSERT_TRIGGER, UPDATE_TRIGGER, dollar_quoted, literal};
 use migrate_plan::sync::BACKFILL_SETTING;
 use postgres::{Client, SimpleQueryMessage, Transaction};
 
 use super::analyze::analyze;
 use super::cursor::Cursor;
 use super::failed::{Failures, Reason};
+use super::layout::Layout;
 use super::marked;
 use super::passes::Passes;
 use super::place::{Portion, Ring};
 use super::row::RowSql;
 use super::walk::Walk;
 use super::work::{Batch, BatchSql, Job, Updates, Work};
+use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
@@ -33,7 +35,7 @@ pub(crate) fn backfill(
     table: &TableRow,
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
-    let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
+    let fill = Fill { migrator, plan, step, table, is_silent: may_silence(client)? };
     let walk = fill.walk();
     let walked = walk.walk(client, table, &fill)?;
     if let Some(closed) = walked.closed {
@@ -56,20 +58,28 @@ pub(super) fn fill_left_over(
     step: &JournalStep,
     table: &TableRow,
 ) -> Result<Option<Closed>, Error> {
-    let fill = Fill { migrator, plan, step, table, setup: setup(client)? };
+    let fill = Fill { migrator, plan, step, table, is_silent: may_silence(client)? };
     fill.sweep(client, &fill.walk())
 }
 
-/// What sets up the transactions of a backfill: its writes pass the sync triggers by, and, where the role
-/// may arrange that, the user's own triggers.
-fn setup(client: &mut Client) -> Result<String, Error> {
-    let silence = "SET LOCAL session_replication_role = replica";
-    let may = client.batch_execute(&format!("BEGIN; {silence}; ROLLBACK")).is_ok();
+/// Keeps triggers from firing in a transaction.
+const SILENCE: &str = "SET LOCAL session_replication_role = replica";
+
+/// Whether the role may keep the user's triggers from firing. Of others than superusers only a try tells.
+fn may_silence(client: &mut Client) -> Result<bool, Error> {
+    let is_superuser: String = client
+        .ask_one_again("SELECT pg_catalog.current_setting('is_superuser')", &[])
+        .doing("asking for rights")?
+        .get(0);
+    if is_superuser == "on" {
+        return Ok(true);
+    }
+    let may = client.batch_execute(&format!("BEGIN; {SILENCE}; ROLLBACK")).is_ok();
     if !may {
         client.batch_execute("ROLLBACK").doing("asking for rights")?;
         tracing::warn!("the role may not set session_replication_role: the table's own triggers fire for the backfill");
     }
-    Ok(format!("SET LOCAL {BACKFILL_SETTING} = 'on'; {}", if may { silence } else { "" }))
+    Ok(may)
 }
 
 /// What fills the rows of a table.
@@ -78,12 +88,16 @@ pub(super) struct Fill<'a> {
     pub(super) plan: &'a PlanRow,
     pub(super) step: &'a JournalStep,
     pub(super) table: &'a TableRow,
-    setup: String,
+    /// Whether the user's own triggers are kept from firing.
+    is_silent: bool,
 }
 
 impl Fill<'_> {
+    /// Its writes pass the sync triggers by, and, where the role may arrange that, the user's own.
     fn walk(&self) -> Walk<'_> {
-        Walk { migrator: self.migrator, plan: self.plan, step: self.step, setup: self.setup.clone() }
+        let silence = if self.is_silent { SILENCE } else { "" };
+        let setup = format!("SET LOCAL {BACKFILL_SETTING} = 'on'; {silence}");
+        Walk { migrator: self.migrator, plan: self.plan, step: self.step, setup }
     }
 
     fn statement(&self, heap: &str, condition: &str) -> String {
@@ -200,6 +214,22 @@ impl Work for Filling<'_> {
 
     fn batch(&self, cursor: &Cursor, condition: &str) -> BatchSql {
         self.updating(cursor, condition)
+    }
+
+    /// To keep triggers from firing makes PostgreSQL forget all plans of the session, before and after: in a small heap that is
+    /// more than what the batch costs. So it is done there only where the user has a trigger; who is making one is waited for
+    /// before the look.
+    fn setup(&self, cursor: &Cursor) -> Option<String> {
+        let (heap, name) = (&cursor.sql, literal(&cursor.sql));
+        (self.fill.is_silent && Layout::is_small(cursor)).then(|| {
+            format!(
+                "SET LOCAL {BACKFILL_SETTING} = 'on'; LOCK TABLE ONLY {heap} IN ROW EXCLUSIVE MODE; \
+                 SELECT pg_catalog.set_config('session_replication_role', 'replica', true) \
+                 WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger \
+                               WHERE tgrelid = {name}::pg_catalog.regclass AND NOT tgisinternal \
+                                 AND tgname NOT IN ('{INSERT_TRIGGER}', '{UPDATE_TRIGGER}'))"
+            )
+        })
     }
 
     fn past_locks(&self, cursor: &Cursor, condition: &str) -> BatchSql {

@@ -73,7 +73,7 @@ pub(super) fn cursors(
     }
     // Those that are there stay as they were cut. The new ones are made only after those that they replace are gone.
     let rows = client
-        .ask(
+        .ask_again(
             "WITH heap AS ( \
                  SELECT * FROM ROWS FROM (unnest($3), unnest($4), unnest($5)) AS h(relation, shown, filenode)), \
              gone AS ( \

@@ -145,7 +145,7 @@ impl Failures<'_> {
     /// Those to be looked at again.
     pub(super) fn kept(&self, client: &mut impl GenericClient) -> Result<Vec<Kept>, Error> {
         let rows = client
-            .ask(
+            .ask_again(
                 "SELECT id, relation, place, settled FROM migrate.failed_row WHERE plan = $1 AND step = $2 ORDER BY id",
                 &[&self.plan.id, &self.step.number],
             )

@@ -42,7 +42,9 @@ impl Walk<'_> {
         };
         // A block at a time is as small as it gets, so that one may take as long as it takes.
         let limit = if portion.window.blocks() > 1 { self.migrator.limits().stall_budget } else { Duration::ZERO };
-        let Message { sql, statement } = self.message(cursor, portion, &sql, limit);
+        let setup = work.setup(cursor);
+        let settings = self.settings(limit, setup.as_deref().unwrap_or(&self.setup));
+        let Message { sql, statement } = self.message(cursor, portion, &sql, &settings);
         let mut begun = Begun::on(client);
         let sql = format!("{}{sql}", Begun::START);
         let answer = begun.client().simple_query(&sql).running(work.doing(), &statement)?;
@@ -66,7 +68,8 @@ impl Walk<'_> {
         let expressions =
             format!("batch AS (SELECT {}::bigint AS rows, {}::bigint AS mismatches)", batch.rows, batch.mismatches);
         let counted = BatchSql { expressions, ..BatchSql::default() };
-        let Message { sql, statement } = self.message(cursor, portion, &counted, Duration::ZERO);
+        let settings = self.settings(Duration::ZERO, &self.setup);
+        let Message { sql, statement } = self.message(cursor, portion, &counted, &settings);
         done(&transaction.simple_query(&sql).running("moving a cursor", &statement)?)?;
         self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
         transaction.commit().doing("committing a batch")?;
@@ -74,7 +77,7 @@ impl Walk<'_> {
     }
 
     /// Sets a transaction up and does a batch in it.
-    fn message(&self, cursor: &Cursor, portion: Portion, work: &BatchSql, limit: Duration) -> Message {
+    fn message(&self, cursor: &Cursor, portion: Portion, work: &BatchSql, settings: &str) -> Message {
         let to = cursor.place.after(portion);
         let moving = moving(self.plan, self.step, cursor, to, &work.expressions);
         let statement = format!("{}{moving}", work.first);
@@ -88,7 +91,6 @@ impl Walk<'_> {
         } else {
             String::new()
         };
-        let settings = self.settings(limit);
         // A commit that waits for a standby is not to be cut short.
         let sql = format!("{settings}; {counted}{statement}; {counted}SET LOCAL statement_timeout = 0");
         Message { sql, statement }
@@ -97,18 +99,18 @@ impl Walk<'_> {
     /// Begins a transaction of the job.
     pub(super) fn begin<'c>(&self, client: &'c mut Client) -> Result<Transaction<'c>, Error> {
         let mut transaction = client.transaction().doing("beginning a batch")?;
-        transaction.batch_execute(&self.settings(Duration::ZERO)).doing("setting up a batch")?;
+        transaction.batch_execute(&self.settings(Duration::ZERO, &self.setup)).doing("setting up a batch")?;
         Ok(transaction)
     }
 
     /// What a transaction begins with. PostgreSQL ends its statements after `limit`; zero is none. The last window's time
     /// says nothing where empty blocks turn into full ones, as after an earlier backfill, and writers wait for the rows of
     /// the whole batch.
-    fn settings(&self, limit: Duration) -> String {
+    fn settings(&self, limit: Duration, setup: &str) -> String {
         // Half of it, so that a wait for somebody's row is told from a window with too many rows.
         let budget = (self.migrator.limits().stall_budget / 2).as_millis().max(1);
         let limit = limit.as_millis();
-        format!("SET LOCAL lock_timeout = {budget}; {}; SET LOCAL statement_timeout = {limit}", self.setup)
+        format!("SET LOCAL lock_timeout = {budget}; {setup}; SET LOCAL statement_timeout = {limit}")
     }
 }
 

@@ -107,7 +107,7 @@ fn compare(
     let comparison = Comparison { migrator, plan, step, table, kept: AtomicU64::new(0) };
     let closed = walk.walk(client, table, &comparison)?.closed;
     let row = client
-        .ask_one(
+        .ask_one_again(
             "SELECT coalesce(sum(rows_done), 0)::bigint, coalesce(sum(mismatches), 0)::bigint FROM migrate.cursor \
              WHERE plan = $1 AND step = $2",
             &[&plan.id, &step.number],

@@ -47,6 +47,11 @@ pub(super) trait Work {
     /// What it does, for errors.
     fn doing(&self) -> &'static str;
 
+    /// What sets up the transaction of a batch on a heap, instead of what sets up all transactions of the walk.
+    fn setup(&self, _cursor: &Cursor) -> Option<String> {
+        None
+    }
+
     /// What does the rows of `condition`.
     fn batch(&self, cursor: &Cursor, condition: &str) -> BatchSql;
 

@@ -35,7 +35,7 @@ impl Attempt<'_> {
         &mut self,
         client: &mut Client,
         prepare: &mut impl FnMut(&mut Client) -> Result<(), Error>,
-        work: &mut impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
+        work: &mut impl FnMut(&mut Client) -> Result<T, Error>,
     ) -> Result<Option<T>, Error> {
         let mut transaction = Begun::on(client);
         let (value, locked) = match self.within(transaction.client(), prepare, work) {
@@ -59,7 +59,7 @@ impl Attempt<'_> {
         &mut self,
         client: &mut Client,
         prepare: &mut impl FnMut(&mut Client) -> Result<(), Error>,
-        work: &mut impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
+        work: &mut impl FnMut(&mut Client) -> Result<T, Error>,
     ) -> Result<Option<(T, Instant)>, Error> {
         let limits = format!(
             "{}SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
@@ -69,7 +69,8 @@ impl Attempt<'_> {
         );
         if self.queue {
             client.batch_execute(&limits).doing("setting up a transaction")?;
-        } else if !self.is_free(client, &limits)? {
+            batch::execute(client, self.request.what, self.request.beside)?;
+        } else if !self.looked(client, &limits)? {
             return Ok(None);
         }
         prepare(client)?;
@@ -82,10 +83,11 @@ impl Attempt<'_> {
                 }
                 let locked = self.taken();
                 batch::execute(client, self.request.what, self.request.statements)?;
+                client.batch_execute(&(self.request.entry)(&self.cost)).doing("writing the history")?;
                 locked
             }
         };
-        Ok(Some((work(client, &self.cost)?, locked)))
+        Ok(Some((work(client)?, locked)))
     }
 
     /// From here on others may wait for it.
@@ -101,10 +103,14 @@ impl Attempt<'_> {
         if self.queue {
             return Ok(None);
         }
-        let LockRequest { what, statements, .. } = self.request;
+        let LockRequest { what, statements, entry, .. } = self.request;
         let (locked, all) = (self.taken(), statements.join(";\n"));
-        let message =
-            format!("SAVEPOINT asked; {} NOWAIT; {};\n{all};\nRELEASE SAVEPOINT asked", self.lock(), self.once_had());
+        let message = format!(
+            "SAVEPOINT asked; {} NOWAIT; {};\n{all};\n{};\nRELEASE SAVEPOINT asked",
+            self.lock(),
+            self.once_had(),
+            entry(&self.cost)
+        );
         match client.batch_execute(&message).running(what, &all) {
             Ok(()) => Ok(Some(locked)),
             Err(error) if error.is_lock_refused() || batch::is_of_one(&error) => {
@@ -115,11 +121,27 @@ impl Attempt<'_> {
         }
     }
 
-    /// Begins with the limits, takes the lock if nobody has to be waited for, and lets it go at once: to prepare for it costs
-    /// more.
-    fn is_free(&self, client: &mut Client, limits: &str) -> Result<bool, Error> {
+    /// Begins with the limits, takes the lock if nobody has to be waited for, lets it go at once, and does what is done before it:
+    /// to prepare for it costs more than to look. Answers whether it was free.
+    fn looked(&self, client: &mut Client, limits: &str) -> Result<bool, Error> {
+        let LockRequest { what, beside, .. } = self.request;
         let look = format!("{limits}; SAVEPOINT looked; {} NOWAIT; ROLLBACK TO SAVEPOINT looked", self.lock());
-        had(client.batch_execute(&look).running("locking a table", &look))
+        if beside.is_empty() {
+            return had(client.batch_execute(&look).running("locking a table", &look));
+        }
+        let all = beside.join(";\n");
+        match client.batch_execute(&format!("{look};\n{all}")).running(what, &all) {
+            // Nobody says whether it was the lock or one of them: that shows when each goes by itself.
+            Err(error) if batch::is_of_one(&error) => {
+                client.batch_execute("ROLLBACK").doing(what)?;
+                if !had(client.batch_execute(&look).running("locking a table", &look))? {
+                    return Ok(false);
+                }
+                batch::execute(client, what, beside)?;
+                Ok(true)
+            }
+            outcome => had(outcome),
+        }
     }
 
     /// Asks whether the lock is free, again and again, but not for so long that the transaction would be in the

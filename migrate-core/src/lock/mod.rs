@@ -52,8 +52,12 @@ pub(crate) struct LockRequest<'a> {
     pub(crate) mode: LockMode,
     /// What it is for, in errors.
     pub(crate) what: &'a str,
+    /// What is done before it: it needs no lock on the table.
+    pub(crate) beside: &'a [String],
     /// What is done under it.
     pub(crate) statements: &'a [String],
+    /// What is written down with them, once it is known what the lock has cost: a statement, or nothing.
+    pub(crate) entry: &'a dyn Fn(&LockCost) -> String,
 }
 
 /// What a lock cost until it was had.
@@ -71,14 +75,14 @@ pub(crate) struct LockCost {
 }
 
 impl LockRequest<'_> {
-    /// Runs `prepare`, the statements and then `work` in one transaction, which takes the lock for the statements: what can
-    /// be done without it must not make others wait. All of it is run again if a lock is refused. `work` is told what the lock
-    /// has cost, so that it can write that down in the same transaction.
+    /// Runs what is done before the lock, `prepare`, the statements with their entry, and then `work` in one transaction, which
+    /// takes the lock for the statements: what can be done without it must not make others wait. All of it is run again if a
+    /// lock is refused.
     pub(crate) fn transaction<T>(
         &self,
         client: &mut Client,
         mut prepare: impl FnMut(&mut Client) -> Result<(), Error>,
-        mut work: impl FnMut(&mut Client, &LockCost) -> Result<T, Error>,
+        mut work: impl FnMut(&mut Client) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut wait = Wait::begin(self, client)?;
         loop {

@@ -97,7 +97,7 @@ fn deleted_plan(client: &mut Client) -> Result<&'static str, Error> {
 
 pub(super) fn live(client: &mut Client, relation: u32) -> Result<Vec<Live>, Error> {
     let rows = client
-        .ask(
+        .ask_again(
             "SELECT a.attname::text, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, \
                     CASE WHEN a.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END, \
                     a.attgenerated <> '', a.attidentity <> '', \

@@ -117,7 +117,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY p.id LIMIT 1
 $$;
 
--- Lets an instance in, unless a plan keeps it out.
+-- Lets an instance in, unless a plan keeps it out. Forgets others that ended long ago; what they did stays in the history.
 CREATE FUNCTION migrate.register(
     application text, version text, host text, process integer, session_names text[], names text[], stages text[],
     lease float8, grace float8,
@@ -125,6 +125,8 @@ CREATE FUNCTION migrate.register(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     build text := format('%s@%s', application, version);
+    -- Long enough to look after a weekend who was there, and short enough for a few hundred starts a day.
+    kept CONSTANT interval := '7 days';
 BEGIN
     PERFORM FROM migrate.epoch FOR SHARE;
     SELECT r.plan, r.why INTO refused_by, register.why FROM migrate.refusal(application, version, names, stages) r;
@@ -140,6 +142,15 @@ BEGIN
     VALUES (instance, application, version, host, process, tag, session_names, names, stages,
             make_interval(secs => lease), make_interval(secs => grace))
     RETURNING i.secret INTO register.secret;
+    IF EXISTS (SELECT FROM migrate.instance i WHERE i.state <> 'live' AND i.ended_at < clock_timestamp() - kept) THEN
+        -- The gates tell a session that an ended instance has left over by its name. Others that come in now do the same.
+        DELETE FROM migrate.instance i USING (
+            SELECT e.id FROM migrate.instance e
+            WHERE e.state <> 'live' AND e.ended_at < clock_timestamp() - kept
+              AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.application_name = e.tag)
+            ORDER BY e.ended_at LIMIT 1000 FOR UPDATE SKIP LOCKED) ended
+        WHERE i.id = ended.id;
+    END IF;
 END $$;
 
 -- Renews a lease, and that of the leader where the instance leads. Nothing where the instance was ended meanwhile.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use migrate_plan::ident::literal;
 use postgres::types::Type;
 use postgres::{GenericClient, Row};
 
@@ -81,13 +82,39 @@ pub(crate) fn record(client: &mut impl GenericClient, entry: &Entry<'_>) -> Resu
     let holders: Option<Vec<String>> =
         entry.lock.map(|lock| lock.blockers_seen.iter().map(ToString::to_string).collect());
     client
-        .tell(
+        .tell_again(
             "INSERT INTO migrate.history (plan, event, step, statements, took, lock_waited, lock_holders) \
              VALUES ($1, $2, $3, $4, make_interval(secs => $5), make_interval(secs => $6), $7)",
             &[&entry.plan, &entry.event, &entry.step, &entry.statements, &took, &waited, &holders],
         )
         .doing("writing the history")?;
     Ok(())
+}
+
+/// The statement that adds an entry, for a message with more in it: what that takes counts as well.
+pub(crate) fn entry_sql(entry: &Entry<'_>) -> String {
+    let seconds = |time: f64| format!("pg_catalog.make_interval(secs => {time})");
+    let none = || "NULL".to_owned();
+    let array = |texts: &[String]| {
+        let texts: Vec<String> = texts.iter().map(|text| literal(text)).collect();
+        format!("ARRAY[{}]::pg_catalog.text[]", texts.join(", "))
+    };
+    let took = entry.begun.map(|begun| {
+        let here = "clock_timestamp() - statement_timestamp()";
+        format!("{} + ({here})", seconds(begun.elapsed().as_secs_f64()))
+    });
+    let holders = |lock: &LockCost| lock.blockers_seen.iter().map(ToString::to_string).collect::<Vec<String>>();
+    format!(
+        "INSERT INTO migrate.history (plan, event, step, statements, took, lock_waited, lock_holders) \
+         VALUES ({}, {}, {}, {}, {}, {}, {})",
+        literal(entry.plan),
+        literal(entry.event),
+        entry.step.map_or_else(none, literal),
+        array(entry.statements),
+        took.unwrap_or_else(none),
+        entry.lock.map_or_else(none, |lock| seconds(lock.waited.as_secs_f64())),
+        entry.lock.map_or_else(none, |lock| array(&holders(lock)))
+    )
 }
 
 /// The newest `limit` entries, of one plan or of all, newest first.

@@ -2,7 +2,6 @@
 
 use migrate_plan::{Phase, Work};
 use postgres::GenericClient;
-use postgres::types::Type;
 
 use super::history::Entry;
 use super::work::decode;
@@ -56,9 +55,9 @@ impl StepState {
 /// The steps of a plan in order.
 pub(crate) fn steps(client: &mut impl GenericClient, plan: i64) -> Result<Vec<JournalStep>, Error> {
     let rows = client
-        .query_typed(
+        .ask_again(
             "SELECT number, phase, name, probe, work, undo, state FROM migrate.step WHERE plan = $1 ORDER BY number",
-            &[(&plan, Type::INT8)],
+            &[&plan],
         )
         .doing("reading the journal")?;
     rows.into_iter()
@@ -94,7 +93,7 @@ pub(super) const MARK: &str = "UPDATE migrate.step SET state = $3, \
 pub(crate) fn mark(client: &mut impl GenericClient, plan: i64, step: i32, state: StepState) -> Result<(), Error> {
     let sql =
         format!("{MARK} WHERE plan = $1 AND number = $2 AND {IN_TERM} RETURNING pg_catalog.pg_notify('migrate', '')");
-    let rows = client.tell(&sql, &[&plan, &step, &state.as_str()]).doing("writing the journal")?;
+    let rows = client.tell_again(&sql, &[&plan, &step, &state.as_str()]).doing("writing the journal")?;
     require_term(rows)
 }
 
@@ -113,7 +112,10 @@ pub(crate) fn finish(
     );
     let state = StepState::Done.as_str();
     let rows = client
-        .tell(&sql, &[&plan, &step.number, &state, &entry.plan, &entry.event, &entry.step, &entry.statements, &took])
+        .tell_again(
+            &sql,
+            &[&plan, &step.number, &state, &entry.plan, &entry.event, &entry.step, &entry.statements, &took],
+        )
         .doing("writing the journal")?;
     require_term(rows)
 }

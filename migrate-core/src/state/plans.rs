@@ -113,7 +113,7 @@ const COLUMNS: &str = "id, name, declaration, status, side, held_at, conflicts, 
 /// The plans of these names, oldest first.
 pub(crate) fn by_names(client: &mut impl GenericClient, names: &[&str]) -> Result<Vec<PlanRow>, Error> {
     let sql = format!("SELECT {COLUMNS} FROM migrate.plan WHERE name = ANY ($1) ORDER BY id");
-    let rows = client.ask(&sql, &[&names]).doing("reading the plans")?;
+    let rows = client.ask_again(&sql, &[&names]).doing("reading the plans")?;
     Ok(rows.iter().map(plan_row).collect())
 }
 
@@ -163,10 +163,10 @@ fn plan_row(row: &Row) -> PlanRow {
 /// The tables of a plan in their order.
 pub(crate) fn tables(client: &mut impl GenericClient, plan: i64) -> Result<Vec<TableRow>, Error> {
     let rows = client
-        .query_typed(
+        .ask_again(
             "SELECT place, schema_name, table_name, relation, shape, old_columns, fill, unfilled, mismatch, mismatch_each \
              FROM migrate.plan_table WHERE plan = $1 ORDER BY place",
-            &[(&plan, Type::INT8)],
+            &[&plan],
         )
         .doing("reading a plan's tables")?;
     Ok(rows
@@ -203,7 +203,7 @@ pub(crate) fn insert(
          SELECT {COLUMNS} FROM journaled"
     );
     let row = client
-        .ask_one(&sql, &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32), &event])
+        .ask_one_again(&sql, &[&&*plan.name, &&*plan.declaration, &(plan.steps.len() as i32), &event])
         .doing("journaling a plan")?;
     let row = plan_row(&row);
     let id = row.id;
@@ -247,7 +247,7 @@ fn insert_table(
     let has_default = table.lenses.iter().filter(|lens| lens.new.default.is_some());
     let defaulted: Vec<&str> = has_default.map(|lens| &*lens.new.column).collect();
     client
-        .tell(
+        .tell_again(
             "INSERT INTO migrate.plan_table \
                     (plan, place, schema_name, table_name, relation, old_columns, new_columns, defaulted_columns, fill, \
                      unfilled, mismatch, mismatch_each) \
@@ -299,7 +299,7 @@ fn insert_rows<'a, const N: usize>(
             format!("({})", places.join(", "))
         };
         let values: Vec<String> = (0..rows.len()).map(row).collect();
-        client.tell(&format!("INSERT INTO {into} VALUES {}", values.join(", ")), &rows.concat())?;
+        client.tell_again(&format!("INSERT INTO {into} VALUES {}", values.join(", ")), &rows.concat())?;
     }
     Ok(())
 }
@@ -312,7 +312,7 @@ pub(crate) fn looked_at(
     dependents: &[String],
 ) -> Result<(), Error> {
     client
-        .tell(
+        .tell_again(
             "UPDATE migrate.plan SET waits_for = $2, dependents = $3, looked_at = clock_timestamp() WHERE id = $1",
             &[&plan, &waits_for, &dependents],
         )

@@ -249,11 +249,12 @@ CREATE TABLE migrate.instance (
     grace interval NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- Stopped by itself; gone, by all evidence or by an operator's word.
+    -- Stopped by itself; gone, by all evidence or by an operator's word. Seven days later it is forgotten.
     state text NOT NULL DEFAULT 'live' CHECK (state IN ('live', 'stopped', 'gone')),
     ended_at timestamptz
 ) WITH (fillfactor = 50);
 CREATE INDEX instance_live ON migrate.instance (application) WHERE state = 'live';
+CREATE INDEX instance_ended ON migrate.instance (ended_at) WHERE state <> 'live';
 
 -- The builds ever seen: one that was here before a plan started and does not know it is older than the plan.
 CREATE TABLE migrate.build (

@@ -69,7 +69,7 @@ pub(crate) fn stand(
     );
     let sequence = own(&ident::conflicts(&plan.name));
     let rows = client
-        .tell(&sql, &[&plan.id, &step.number, &state.as_str(), &table.place, &shape.as_str(), &sequence])
+        .tell_again(&sql, &[&plan.id, &step.number, &state.as_str(), &table.place, &shape.as_str(), &sequence])
         .doing("writing how a plan stands")?;
     require_term(rows)
 }
@@ -92,7 +92,7 @@ pub(crate) fn switch(
         marked()
     );
     let rows = client
-        .tell(
+        .tell_again(
             &sql,
             &[
                 &plan.id,

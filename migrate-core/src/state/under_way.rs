@@ -34,7 +34,7 @@ impl UnderWay {
             session::kept()
         );
         let found = client
-            .ask_opt(&sql, &[&self.row.id])
+            .ask_opt_again(&sql, &[&self.row.id])
             .doing("reading where a plan is")?
             .ok_or_else(|| Error::NotStarted { plan: self.row.name.clone() })?;
         session::require_kept_as(&found, 7)?;

@@ -59,7 +59,7 @@ pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error
                      FROM pg_catalog.pg_stat_replication \
                      WHERE state = 'streaming' AND replay_lsn IS NOT NULL \
                        AND application_name <> ALL (ARRAY['pg_basebackup', 'pg_receivewal'])) r";
-    let row = client.ask_one(sql, &[&plan.id]).doing("reading the load of the database")?;
+    let row = client.ask_one_again(sql, &[&plan.id]).doing("reading the load of the database")?;
     Ok(Signals {
         connections: row.get(0),
         most_connections: row.get(1),
