@@ -1,14 +1,15 @@
 //! When a job may do its next batch, and with how many sessions.
 //!
 //! Three layers, each by itself: the size of a batch follows its own time ([`pace`](super::pace)), and PostgreSQL ends one that
-//! would keep others waiting for longer than the stall budget; the share of the time in
-//! which the job works, and the number of its sessions, follow what they do to others ([`courtesy`]); and stops hold it
+//! would keep others waiting for longer than the stall budget; the share of the time in which the job works, and the number
+//! of its sessions, follow what they do to others ([`courtesy`]) and to the write-ahead log ([`log`]); and stops hold it
 //! altogether ([`stops`]): an operator's pause, a hook of the user's, lag, slots, the archiver, connections. What cannot be
 //! looked at holds it too. What is decided stands on a board that every worker reads before a batch; a watcher with a
 //! connection of its own writes it, or, where there is none, the first worker between two batches.
 
 mod board;
 mod courtesy;
+mod log;
 mod look;
 mod replicas;
 mod signals;
