@@ -63,9 +63,9 @@ pub struct Settings {
     pub row_wait: Duration,
     /// How many failing rows a backfill records before it stops. Default: 1000.
     pub failed_rows: u32,
-    /// Whether the state keeps, with each failing row, what the conversion reads of it: it may be personal data. It is in no
-    /// log and no event, and only the role that migrates may read it. Without it PostgreSQL's message, which quotes values,
-    /// is kept neither; the key is always kept. Default: true.
+    /// Whether the state keeps, with each failing row, what the conversion reads of it, and with each row whose sides
+    /// disagree both of them: it may be personal data. It is in no log and no event, and only the role that migrates may
+    /// read it. Without it PostgreSQL's message, which quotes values, is kept neither; the key is always kept. Default: true.
     pub keep_values: bool,
     /// How long [`start`](crate::Migrator::start) waits for the schema to serve the build. Default: 60 s.
     pub start_budget: Duration,

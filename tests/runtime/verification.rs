@@ -103,6 +103,14 @@ fn a_row_that_disagrees_is_named_by_its_key_and_one_that_is_not_filled_is_filled
     let found = migrator().verify(&mut client, "early").expect("a comparison");
     let [Closed::Mismatches { count: 1, rows }] = &found.closed[..] else { panic!("{found:?}") };
     assert_eq!(rows[0].key, r#"{"id": 23}"#);
+    assert_eq!(rows[0].value.as_deref(), Some(r#"{"total": "99.00", "total_cents": "288"}"#));
+    let shown = found.to_string();
+    assert!(shown.contains(r#"sale {"id": 23}: the two sides disagree; value {"total": "99.00", "total_c"#), "{shown}");
+    // Where values are not to be kept they are not.
+    let mut settings = migrate::Settings::default();
+    settings.keep_values = false;
+    let bare = migrator().settings(settings).verify(&mut client, "early").expect("a comparison").to_string();
+    assert!(bare.contains("the two sides disagree") && !bare.contains("99.00"), "{bare}");
     // It says so again for as long as it is so, and no longer.
     assert_eq!(migrator().verify(&mut client, "early").expect("a comparison").closed.len(), 1);
     run(&mut client, "UPDATE sale SET total = 100 WHERE id = 23");

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::{Closed, Limit};
+use migrate::{Closed, Limit, Phase};
 
 use super::{CENTS, LONG, ROWS, after, filled_once, migrator, sale, settings};
 use crate::database;
@@ -113,4 +113,37 @@ fn a_limit_of_rows_holds_all_sessions_together_and_is_taken_back_while_it_runs()
     // 120,000 rows are filled and compared; those of the first quarter of a second are not limited yet.
     assert!(took >= Duration::from_millis(2500), "{took:?}");
     assert!(shown.contains("an operator allows its jobs 20000 rows/s"), "{shown}");
+}
+
+#[test]
+fn a_comparison_on_demand_keeps_to_a_limit_is_seen_in_status_and_stands_still_for_a_pause() {
+    let database = database::fresh();
+    let mut client = sale(&database);
+    let mut operator = database.connect().expect("a connection");
+    let migrator = migrator(&database, settings());
+    assert!(migrator.advance(&mut client, CENTS, Phase::DualWrite).expect("a run").is_complete());
+    migrator.limit(&mut operator, None, Limit::NONE.rows_per_second(10_000.0), None).expect("a limit");
+    let comparing = thread::spawn(move || {
+        let begun = Instant::now();
+        let found = migrator.verify(&mut client, "cents").expect("a comparison");
+        (found, begun.elapsed(), migrator, client)
+    });
+    let mut status = || database::migrator(CENTS).status(&mut operator).expect("a status").to_string();
+    let mut shown = status();
+    while !shown.contains("verify public.sale on demand: ") && !comparing.is_finished() {
+        thread::sleep(Duration::from_millis(20));
+        shown = status();
+    }
+    assert!(shown.contains("held back: an operator allows 10000 rows/s"), "{shown}");
+    let mut other = database.connect().expect("a connection");
+    database::migrator(CENTS).pause(&mut other, Some("cents"), None).expect("a pause");
+    let (found, took, migrator, mut client) = comparing.join().expect("who compares");
+    assert!(matches!(found.closed[..], [Closed::Paused { .. }]) && found.rows < ROWS, "{found:?}");
+    assert!(took < LONG, "{took:?}");
+    // Nobody is at work on it any more.
+    assert!(!status().contains("on demand"), "{}", status());
+    migrator.limit(&mut client, None, Limit::NONE, None).expect("no limit");
+    migrator.resume(&mut client, Some("cents")).expect("no pause");
+    let found = migrator.verify(&mut client, "cents").expect("a comparison");
+    assert!(found.closed.is_empty() && found.rows == ROWS, "{found:?}");
 }

@@ -78,6 +78,42 @@ fn a_job_that_stands_still_for_too_long_closes_the_plan_with_the_reason() {
     assert_eq!(reason, "it is noon");
 }
 
+/// The word comes when all rows are filled, and only the look at every row is left.
+#[test]
+fn the_last_look_of_a_backfill_stands_still_too() {
+    let database = database::fresh();
+    let mut client = sale(&database);
+    let mut settings = settings();
+    settings.workers = 1;
+    let filled = Arc::new(AtomicBool::new(false));
+    let (is_filled, told) = (Arc::clone(&filled), Arc::new(Mutex::new(Vec::new())));
+    settings.hold_while = Some(Arc::new(move || is_filled.load(Ordering::SeqCst).then(|| "it is noon".to_owned())));
+    let heard = Arc::clone(&told);
+    let migrator = migrator(&database, settings).observe(move |event| {
+        let word = match event {
+            Event::Batch { step: "backfill public.sale", blocks_done, blocks, .. } => {
+                filled.fetch_or(blocks_done == blocks, Ordering::SeqCst);
+                return;
+            }
+            Event::JobHeld { reason, .. } => {
+                filled.store(false, Ordering::SeqCst);
+                *reason
+            }
+            Event::JobResumed { .. } => "resumed",
+            Event::StepDone { step: "backfill public.sale", .. } => {
+                filled.store(false, Ordering::SeqCst);
+                "done"
+            }
+            _ => return,
+        };
+        heard.lock().expect("the events").push(word.to_owned());
+    });
+    let report = migrator.run(&mut client).expect("a run");
+    assert!(report.is_complete(), "{report}");
+    assert_eq!(*told.lock().expect("the events"), ["it is noon", "resumed", "done"]);
+    filled_once(&mut client);
+}
+
 /// The replica stops replaying, and then vanishes; each time the job stands still, says so, and goes on by itself.
 #[test]
 fn a_replica_that_falls_behind_or_vanishes_holds_the_job_until_it_is_back() {

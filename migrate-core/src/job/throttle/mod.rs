@@ -16,8 +16,9 @@ mod signals;
 mod stops;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -41,7 +42,7 @@ const POLL: Duration = Duration::from_millis(50);
 const ALIVE: Duration = Duration::from_secs(1);
 
 /// A job of fewer blocks than this, 8 MB, is over before a watcher has looked twice.
-const SMALL: i64 = 1024;
+pub(super) const SMALL: i64 = 1024;
 
 /// What holds one job back.
 pub(super) struct Throttle<'a> {
@@ -239,6 +240,17 @@ impl<'a> Throttle<'a> {
             self.migrator.notify(&Event::JobPaced { plan, step, workers, duty, limited_by });
         }
         Ok(())
+    }
+
+    /// Has somebody look at the load for as long as `work` lasts.
+    pub(super) fn watched<T>(&self, work: impl FnOnce() -> T) -> T {
+        thread::scope(|scope| {
+            let (ended, end) = mpsc::channel::<()>();
+            scope.spawn(move || self.watch(&end));
+            // Also where it panics: the watcher would be waited for.
+            let _ended = ended;
+            work()
+        })
     }
 
     /// Watches until `ended` is hung up.
