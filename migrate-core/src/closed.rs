@@ -134,8 +134,8 @@ pub struct FailedRow {
     pub table: String,
     /// The primary key as JSON, or the row's place where there is no key.
     pub key: String,
-    /// What the conversion reads, as JSON: a text for each column, cut after 200 characters. `None` where values are not
-    /// kept, see [`Settings::keep_values`](crate::Settings::keep_values), and for rows whose sides disagree.
+    /// What the conversion reads, as JSON: a text for each column, cut after 200 characters; with the new columns, for rows
+    /// whose sides disagree. `None` where values are not kept, see [`Settings::keep_values`](crate::Settings::keep_values).
     pub value: Option<String>,
     /// The SQLSTATE.
     pub sqlstate: String,
@@ -151,7 +151,11 @@ impl fmt::Display for Evidence {
 
 impl fmt::Display for FailedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}: {} {}", self.table, self.key, self.sqlstate, self.message)?;
+        write!(f, "{} {}: ", self.table, self.key)?;
+        if !self.sqlstate.is_empty() {
+            write!(f, "{} ", self.sqlstate)?;
+        }
+        f.write_str(&self.message)?;
         self.value.as_ref().map_or(Ok(()), |value| write!(f, "; value {value}"))
     }
 }

@@ -35,10 +35,16 @@ pub struct Settings {
     /// they filled no more, wrote 2.5 times the log and let the table grow by 88 % in place of 18: the transaction of the one
     /// keeps the old row versions of the other from making room.
     pub workers: u32,
-    /// Whether jobs follow the load of the database: they work a smaller share of the time where they slow the others down.
-    /// Off, they go as fast as they can, and only the stops hold them: lag, slots, the archiver, connections, an operator,
-    /// [`hold_while`](Self::hold_while). Default: true.
+    /// Whether jobs follow the load of the database: they work a smaller share of the time where they slow the others down, and
+    /// where the server makes checkpoints before their time while others are at work.
+    /// Off, they go as fast as they can, and only [`wal_rate`](Self::wal_rate) and the stops hold them: lag, slots, the
+    /// archiver, connections, an operator, [`hold_while`](Self::hold_while). Default: true.
     pub follow_load: bool,
+    /// Bytes of write-ahead log that the server may write in a second, with all that others do: jobs work a smaller share of
+    /// the time above it. Default: none. What the log does harm to is looked at by itself: the lag of standbys, slots, the
+    /// archiver, checkpoints that come before their time. A limit is for what the server cannot see, as a line to a standby
+    /// or to the archive that others share; one learned from the rates of the past would hold a job where nobody needs it to.
+    pub wal_rate: Option<u64>,
     /// The lag of a replica at which a job stands still; it goes on at half of it. Measured on each of
     /// [`replicas`](Self::replicas) by a row that the leader writes and looks for there; one that cannot be asked lags
     /// from then on, until it is back or the job's limit is [`Duration::MAX`], which is none. For standbys that are not named, what `pg_stat_replication` shows. Default: 5 s.
@@ -57,9 +63,9 @@ pub struct Settings {
     pub row_wait: Duration,
     /// How many failing rows a backfill records before it stops. Default: 1000.
     pub failed_rows: u32,
-    /// Whether the state keeps, with each failing row, what the conversion reads of it: it may be personal data. It is in no
-    /// log and no event, and only the role that migrates may read it. Without it PostgreSQL's message, which quotes values,
-    /// is kept neither; the key is always kept. Default: true.
+    /// Whether the state keeps, with each failing row, what the conversion reads of it, and with each row whose sides
+    /// disagree both of them: it may be personal data. It is in no log and no event, and only the role that migrates may
+    /// read it. Without it PostgreSQL's message, which quotes values, is kept neither; the key is always kept. Default: true.
     pub keep_values: bool,
     /// How long [`start`](crate::Migrator::start) waits for the schema to serve the build. Default: 60 s.
     pub start_budget: Duration,
@@ -87,6 +93,7 @@ impl Default for Settings {
             replicas: Vec::new(),
             workers: 1,
             follow_load: true,
+            wal_rate: None,
             replica_lag: Duration::from_secs(5),
             hold_while: None,
             hold_deadline: Duration::from_secs(1800),
@@ -142,6 +149,7 @@ impl fmt::Debug for Settings {
             .field("replicas", &self.replicas.len())
             .field("workers", &self.workers)
             .field("follow_load", &self.follow_load)
+            .field("wal_rate", &self.wal_rate)
             .field("replica_lag", &self.replica_lag)
             .field("hold_deadline", &self.hold_deadline)
             .field("batch_target", &self.batch_target)

@@ -1,5 +1,6 @@
 //! A comparison of both sides that somebody asks for, whatever the plan is at.
 
+use std::fmt;
 use std::time::Instant;
 
 use migrate_plan::Work;
@@ -23,6 +24,18 @@ pub struct Verification {
     /// What was found, or kept it from its end: rows that disagree, rows that do not convert, a pause. Nothing where every row
     /// agrees.
     pub closed: Vec<Closed>,
+}
+
+/// With the values of rows that disagree, where they are kept: for the person who asks, not for logs.
+impl fmt::Display for Verification {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Verification { plan, rows, closed } = self;
+        if closed.is_empty() {
+            return write!(f, "{plan}: both sides of {rows} rows agree");
+        }
+        write!(f, "{plan}: {rows} rows were compared")?;
+        closed.iter().try_for_each(|closed| write!(f, "\n    closed  {}", closed.in_full()))
+    }
 }
 
 /// Compares both sides of every row of a plan. Rows that are not filled are, as before the switch.

@@ -26,16 +26,9 @@ impl Verify {
         let mut client = self.database.connect_direct()?;
         let migrator = self.database.with_more(self.decision.sign(context.migrator()))?;
         let found = migrator.verify(&mut client, &self.plan)?;
-        let (rows, name) = (found.rows, &found.plan);
-        let mut sentence = match found.closed.is_empty() {
-            true => format!("{name}: both sides of {rows} rows agree"),
-            false => format!("{name}: {rows} rows were compared"),
-        };
-        for closed in &found.closed {
-            sentence = format!("{sentence}\n    closed  {closed}");
-        }
         let closed: Vec<_> = found.closed.iter().map(report::closed).collect();
-        context.say(&sentence, &json!({ "plan": name, "rows": rows, "agree": closed.is_empty(), "closed": closed }))?;
+        let answer = json!({ "plan": found.plan, "rows": found.rows, "agree": closed.is_empty(), "closed": closed });
+        context.say(&found.to_string(), &answer)?;
         Ok(if found.closed.is_empty() { Answer::Yes } else { Answer::No })
     }
 }

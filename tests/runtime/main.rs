@@ -28,6 +28,7 @@ mod hostile;
 mod interleavings;
 mod kills;
 mod locks;
+mod looks;
 mod measured;
 mod model;
 mod mutants;

@@ -133,7 +133,12 @@ fn a_held_snapshot_is_named_and_the_backfill_goes_on_in_one_pass() {
     let pid: i32 = reader.query_one("SELECT pg_backend_pid()", &[]).expect("a process").get(0);
     let told = Arc::new(Mutex::new(Vec::new()));
     let (heard, held) = (Arc::clone(&told), Mutex::new(Some(reader)));
+    let progress = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&progress);
     let migrator = migrator().observe(move |event| match event {
+        Event::Batch { step: "backfill public.sale", blocks_done, blocks, .. } => {
+            seen.lock().expect("the events").push((*blocks_done, *blocks));
+        }
         // From here on a snapshot is in nobody's way but the backfill's.
         Event::StepStarted { step: "backfill public.sale", .. } => {
             if let Some(reader) = held.lock().expect("the reader").as_mut() {
@@ -150,6 +155,10 @@ fn a_held_snapshot_is_named_and_the_backfill_goes_on_in_one_pass() {
     assert!(report.is_complete(), "{report}");
     let told = told.lock().expect("the events");
     assert!(matches!(told[..], [(Some(holder), Some(share))] if holder == pid && share < 0.5), "{told:?}");
+    // The blocks of the slices that were given up are done once more, and counted once.
+    let progress = progress.lock().expect("the events");
+    assert!(progress.iter().all(|(done, blocks)| done <= blocks), "{progress:?}");
+    assert!(progress.last().is_some_and(|(done, blocks)| done == blocks), "{progress:?}");
     filled_once(&mut client);
 }
 

@@ -103,16 +103,23 @@ fn a_row_that_disagrees_is_named_by_its_key_and_one_that_is_not_filled_is_filled
     let found = migrator().verify(&mut client, "early").expect("a comparison");
     let [Closed::Mismatches { count: 1, rows }] = &found.closed[..] else { panic!("{found:?}") };
     assert_eq!(rows[0].key, r#"{"id": 23}"#);
+    assert_eq!(rows[0].value.as_deref(), Some(r#"{"total": "99.00", "total_cents": "288"}"#));
+    let shown = found.to_string();
+    assert!(shown.contains(r#"sale {"id": 23}: the two sides disagree; value {"total": "99.00", "total_c"#), "{shown}");
+    // Where values are not to be kept they are not.
+    let mut settings = migrate::Settings::default();
+    settings.keep_values = false;
+    let bare = migrator().settings(settings).verify(&mut client, "early").expect("a comparison").to_string();
+    assert!(bare.contains("the two sides disagree") && !bare.contains("99.00"), "{bare}");
     // It says so again for as long as it is so, and no longer.
     assert_eq!(migrator().verify(&mut client, "early").expect("a comparison").closed.len(), 1);
     run(&mut client, "UPDATE sale SET total = 100 WHERE id = 23");
     assert!(migrator().verify(&mut client, "early").expect("a comparison").closed.is_empty());
 }
 
-#[test]
-fn one_that_is_cut_short_is_gone_on_with() {
-    let (database, mut client) = sale();
-    assert!(migrator().run(&mut client).expect("a run").is_complete());
+/// Begins a comparison, and has it cut short; answers how many rows were compared.
+fn cut_short(database: &ScratchDatabase) -> u64 {
+    let mut client = database.connect().expect("a connection");
     let mut settings = migrate::Settings::default();
     settings.batch_target = std::time::Duration::from_micros(100);
     let (batches, pid) = (Arc::new(AtomicU32::new(0)), value(&mut client, "SELECT pg_backend_pid()"));
@@ -124,9 +131,13 @@ fn one_that_is_cut_short_is_gone_on_with() {
     });
     cut.verify(&mut client, "early").expect_err("its session was ended");
     let mut client = database.connect().expect("a connection");
-    let before: u64 =
-        value(&mut client, "SELECT sum(rows_done) FROM migrate.cursor WHERE step < 0").parse().expect("rows");
+    let before = value(&mut client, "SELECT sum(rows_done) FROM migrate.cursor WHERE step < 0").parse().expect("rows");
     assert!(before > 0 && before < ROWS, "{before}");
+    before
+}
+
+/// Compares; answers how many rows that were.
+fn compared(client: &mut Client) -> u64 {
     let rows = Arc::new(std::sync::atomic::AtomicU64::new(0));
     let compared = Arc::clone(&rows);
     let rest = database::migrator(PLAN).observe(move |event| {
@@ -134,9 +145,28 @@ fn one_that_is_cut_short_is_gone_on_with() {
             compared.fetch_add(*rows, Ordering::SeqCst);
         }
     });
-    let found = rest.verify(&mut client, "early").expect("a comparison");
+    let found = rest.verify(client, "early").expect("a comparison");
     assert!(found.closed.is_empty() && found.rows == ROWS, "{found:?}");
-    assert_eq!(rows.load(Ordering::SeqCst), ROWS - before);
+    rows.load(Ordering::SeqCst)
+}
+
+#[test]
+fn one_that_is_cut_short_is_gone_on_with() {
+    let (database, mut client) = sale();
+    assert!(migrator().run(&mut client).expect("a run").is_complete());
+    let before = cut_short(&database);
+    assert_eq!(compared(&mut client), ROWS - before);
+}
+
+/// What was written past the sync meanwhile may be among the rows that were compared.
+#[test]
+fn one_that_is_cut_short_begins_anew_where_the_sync_was_mended_since() {
+    let (database, mut client) = sale();
+    assert!(migrator().run(&mut client).expect("a run").is_complete());
+    cut_short(&database);
+    run(&mut client, "DROP TRIGGER \"~migrate_sync_u\" ON sale");
+    assert!(migrator().run(&mut client).expect("a run").is_complete());
+    assert_eq!(compared(&mut client), ROWS);
 }
 
 #[test]

@@ -23,6 +23,7 @@ const WRITER: &str = "MIGRATE_TEST_AGENT_WRITER";
 const LEASE: &str = "MIGRATE_TEST_AGENT_LEASE";
 const LEADS: &str = "MIGRATE_TEST_AGENT_LEADS";
 const PAUSE: &str = "MIGRATE_TEST_AGENT_PAUSE";
+const HELPER: &str = "MIGRATE_TEST_AGENT_HELPER";
 
 /// A writer makes at least so many statements.
 const FEWEST: u64 = 30;
@@ -39,11 +40,13 @@ pub struct Manner {
     pub leads: bool,
     /// At this event of its steps, counted from 0, it says `at` and waits to be told to go on.
     pub pause_at: Option<usize>,
+    /// A second session helps with its backfill, and pauses so before its first commit.
+    pub helper_pauses: bool,
 }
 
 impl Manner {
     pub fn of(build: Build) -> Manner {
-        Manner { build, writer: None, lease: brisk().lease, leads: true, pause_at: None }
+        Manner { build, writer: None, lease: brisk().lease, leads: true, pause_at: None, helper_pauses: false }
     }
 
     pub fn writing(self, writer: u32) -> Manner {
@@ -56,6 +59,10 @@ impl Manner {
 
     pub fn pausing_at(self, event: usize) -> Manner {
         Manner { pause_at: Some(event), ..self }
+    }
+
+    pub fn with_a_helper_that_pauses(self) -> Manner {
+        Manner { helper_pauses: true, ..self }
     }
 
     pub fn lease(self, lease: Duration) -> Manner {
@@ -76,6 +83,9 @@ fn agent() {
     settings.beat = settings.lease / 6;
     settings.poll = settings.poll.min(settings.beat);
     settings.may_lead = std::env::var(LEADS).is_ok();
+    if std::env::var(HELPER).is_ok() {
+        settings.workers = 2;
+    }
     // The end of the standard input is the word to end, a line of it the word to go on.
     let ((end, ended), (go, told)) = (channel::<()>(), channel::<()>());
     thread::spawn(move || {
@@ -114,6 +124,9 @@ fn agent() {
 
 /// Has it wait at the event that it is to pause at.
 fn pausing(migrator: Migrator, told: Receiver<()>) -> Migrator {
+    if std::env::var(HELPER).is_ok() {
+        return with_a_helper_that_pauses(migrator, told);
+    }
     let Some(pause_at) = std::env::var(PAUSE).ok().and_then(|number| number.parse::<usize>().ok()) else {
         return migrator;
     };
@@ -127,6 +140,22 @@ fn pausing(migrator: Migrator, told: Receiver<()>) -> Migrator {
             // An end of the input lets it go on too.
             let _ = told.lock().expect("the word to go on").recv();
         }
+    })
+}
+
+/// Has the first commit of a session wait that helps the one with the lead.
+fn with_a_helper_that_pauses(migrator: Migrator, told: Receiver<()>) -> Migrator {
+    let (lead, told) = (Mutex::new(None), Mutex::new(Some(told)));
+    migrator.observe(move |event| match event {
+        Event::StepStarted { .. } => *lead.lock().expect("who leads") = Some(thread::current().id()),
+        Event::Committing { .. } if *lead.lock().expect("who leads") != Some(thread::current().id()) => {
+            let told = told.lock().expect("the word to go on").take();
+            if let Some(told) = told {
+                say("at the commit of a helper");
+                let _ = told.recv();
+            }
+        }
+        _ => {}
     })
 }
 
@@ -157,6 +186,7 @@ impl Agent {
             .env(LEASE, manner.lease.as_millis().to_string())
             .envs(manner.writer.map(|writer| (WRITER, writer.to_string())))
             .envs(manner.leads.then_some((LEADS, "yes")))
+            .envs(manner.helper_pauses.then_some((HELPER, "yes")))
             .envs(manner.pause_at.map(|event| (PAUSE, event.to_string())))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -98,6 +98,27 @@ fn the_next_takes_over_from_a_leader_that_is_paused_and_that_does_no_harm_when_i
     other.stop();
 }
 
+/// Nobody commits for the second session of the paused process, whose transaction keeps the term that it is in.
+#[test]
+fn the_next_takes_over_from_a_leader_that_is_paused_with_a_helper_in_the_middle_of_a_batch() {
+    let (database, mut client) = till(400_000);
+    let mut leader = Agent::spawn(database.url(), Manner::of(Build::DualWrite).with_a_helper_that_pauses());
+    leader.ready();
+    leader.hear("at the commit of a helper", LONG).expect("a helper");
+    leader.signal("STOP");
+    let term: i64 = client.query_one(TERM, &[]).expect("a term").get(0);
+    let mut other = Agent::spawn(database.url(), Manner::of(Build::DualWrite));
+    let took = until(&mut client, "another leads", &format!("SELECT term > {term} FROM migrate.leader"));
+    println!("another led {took:?} after the pause");
+    other.ready();
+    leader.signal("CONT");
+    leader.go_on();
+    until(&mut client, "filled", FILLED);
+    done_once(&mut client);
+    leader.stop();
+    other.stop();
+}
+
 #[test]
 fn the_next_takes_over_from_a_leader_that_is_cut_off_without_a_word() {
     let (database, mut client) = till(400_000);

@@ -18,6 +18,8 @@ const SHOWN: i64 = 100;
 pub(super) struct Found<'a> {
     /// The key as JSON.
     pub(super) key: &'a str,
+    /// Both sides as JSON, where values are kept.
+    pub(super) value: Option<&'a str>,
     pub(super) sqlstate: &'a str,
     pub(super) message: &'a str,
 }
@@ -64,9 +66,18 @@ pub(super) fn keep(
 ) -> Result<(), Error> {
     client
         .tell(
-            "INSERT INTO migrate.failed_row (plan, step, relation, shown, key, sqlstate, message) \
-             VALUES ($1, $2, $3, $4, $5::text::jsonb, $6, $7)",
-            &[&plan.id, &step.number, &cursor.relation, &cursor.shown, &found.key, &found.sqlstate, &found.message],
+            "INSERT INTO migrate.failed_row (plan, step, relation, shown, key, value, sqlstate, message) \
+             VALUES ($1, $2, $3, $4, $5::text::jsonb, $6::text::jsonb, $7, $8)",
+            &[
+                &plan.id,
+                &step.number,
+                &cursor.relation,
+                &cursor.shown,
+                &found.key,
+                &found.value,
+                &found.sqlstate,
+                &found.message,
+            ],
         )
         .doing("keeping a failed row")?;
     Ok(())

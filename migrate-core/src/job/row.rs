@@ -21,6 +21,8 @@ pub(super) struct RowSql {
     pub(super) place: String,
     /// What `up` reads of it as `jsonb`, for people: a text for each column, cut where it is long.
     pub(super) value: String,
+    /// The same with the new columns.
+    pub(super) both: String,
     columns: Vec<KeyColumn>,
 }
 
@@ -48,8 +50,9 @@ impl RowSql {
                 format!("ARRAY[{}]", texts.join(", "))
             }
         };
-        let read = columns_read(client, plan, table)?;
-        Ok(RowSql { key: catalog::key_sql(client, relation)?, place, value: value(&read), columns })
+        let (read, new) = columns_shown(client, plan, table)?;
+        let both = [&read[..], &new].concat();
+        Ok(RowSql { key: catalog::key_sql(client, relation)?, place, value: value(&read), both: value(&both), columns })
     }
 
     /// The condition on the row that was at `place`.
@@ -91,18 +94,24 @@ fn key_columns(client: &mut impl GenericClient, relation: u32) -> Result<Vec<Key
     Ok(rows.into_iter().map(column).collect())
 }
 
-/// The columns that the table's `up`s read: the old ones, and the others that they take.
-fn columns_read(client: &mut impl GenericClient, plan: &PlanRow, table: &TableRow) -> Result<Vec<String>, Error> {
+/// The columns that the table's `up`s read: the old ones, and the others that they take; and the new columns.
+fn columns_shown(
+    client: &mut impl GenericClient,
+    plan: &PlanRow,
+    table: &TableRow,
+) -> Result<(Vec<String>, Vec<String>), Error> {
     let rows = client
         .ask(
-            "SELECT DISTINCT r.name FROM migrate.part p CROSS JOIN LATERAL pg_catalog.unnest(p.reads) AS r(name) \
+            "SELECT DISTINCT r.name, r.name = ANY (t.new_columns) FROM migrate.part p \
              JOIN migrate.plan_table t ON t.plan = p.plan AND t.place = p.place \
-             WHERE p.plan = $1 AND p.place = $2 AND p.shape = 'live' AND p.side = 'old' \
-               AND r.name <> ALL (t.new_columns) ORDER BY 1",
+             CROSS JOIN LATERAL pg_catalog.unnest(p.reads || t.new_columns) AS r(name) \
+             WHERE p.plan = $1 AND p.place = $2 AND p.shape = 'live' AND p.side = 'old' ORDER BY 1",
             &[&plan.id, &table.place],
         )
         .doing("looking what a conversion reads")?;
-    Ok(rows.into_iter().map(|row| row.get(0)).collect())
+    let (new, read): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.get(1));
+    let names = |rows: Vec<postgres::Row>| rows.into_iter().map(|row| row.get(0)).collect();
+    Ok((names(read), names(new)))
 }
 
 /// As text whatever the type is: a value that has no form in `jsonb` must not be in the way of keeping its row.

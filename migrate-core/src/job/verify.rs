@@ -11,10 +11,10 @@ use super::cursor::{Cursor, restart};
 use super::failed::{Found, Reason, keep, kept};
 use super::marked;
 use super::place::Portion;
+use super::row::RowSql;
 use super::walk::Walk;
 use super::work::{Batch, BatchSql, Job, Work};
 use crate::ask::Ask;
-use crate::catalog;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::migrator::Migrator;
@@ -179,16 +179,16 @@ impl Comparing<'_> {
         Ok(None)
     }
 
-    fn keep(
-        &mut self,
-        client: &mut impl GenericClient,
-        cursor: &Cursor,
-        key: &str,
-        sqlstate: &str,
-        message: &str,
-    ) -> Result<(), Error> {
+    fn keep(&mut self, client: &mut impl GenericClient, cursor: &Cursor, found: &Found<'_>) -> Result<(), Error> {
         self.0.kept.fetch_add(1, Ordering::Relaxed);
-        keep(client, self.0.plan, self.0.step, cursor, &Found { key, sqlstate, message })
+        keep(client, self.0.plan, self.0.step, cursor, found)
+    }
+
+    /// SQL for the key of a row, and for both of its sides where values are kept.
+    fn shown(&self, client: &mut impl GenericClient, cursor: &Cursor) -> Result<String, Error> {
+        let sql = RowSql::of(client, self.0.plan, self.0.table, cursor.relation)?;
+        let both = if self.0.migrator.limits().keep_values { &*sql.both } else { "NULL" };
+        Ok(format!("{}::text, {both}::text", sql.key))
     }
 }
 
@@ -216,33 +216,33 @@ impl Work for Comparing<'_> {
         if batch.mismatches == 0 || self.0.kept.load(Ordering::Relaxed) >= KEPT {
             return Ok(());
         }
-        let key = catalog::key_sql(client, cursor.relation)?;
+        let shown = self.shown(client, cursor)?;
         let sql = marked(&format!(
-            "SELECT {key}::text FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
+            "SELECT {shown} FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
             cursor.sql,
             portion.condition(),
             self.0.table.mismatch,
             KEPT.saturating_sub(self.0.kept.load(Ordering::Relaxed))
         ));
         for row in client.query(&sql, &[]).running("listing rows that disagree", &sql)? {
-            self.keep(client, cursor, &row.get::<_, String>(0), "", "the two sides disagree")?;
+            let found = Found { key: row.get(0), value: row.get(1), sqlstate: "", message: "the two sides disagree" };
+            self.keep(client, cursor, &found)?;
         }
         Ok(())
     }
 
     /// A value that one of the conversions refuses: its row disagrees, the others are compared.
     fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, portion: Portion) -> Result<Batch, Error> {
-        let key = catalog::key_sql(transaction, cursor.relation)?;
-        let sql =
-            marked(&format!("SELECT ctid::text, {key}::text FROM ONLY {} WHERE {}", cursor.sql, portion.condition()));
+        let shown = self.shown(transaction, cursor)?;
+        let sql = marked(&format!("SELECT ctid::text, {shown} FROM ONLY {} WHERE {}", cursor.sql, portion.condition()));
         let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();
         for row in places {
-            let (place, key): (String, String) = (row.get(0), row.get(1));
             total.rows += 1;
-            if let Some((sqlstate, message)) = self.row(transaction, cursor, &place)? {
+            if let Some((sqlstate, message)) = self.row(transaction, cursor, row.get(0))? {
                 total.mismatches += 1;
-                self.keep(transaction, cursor, &key, &sqlstate, &message)?;
+                let found = Found { key: row.get(1), value: row.get(2), sqlstate: &sqlstate, message: &message };
+                self.keep(transaction, cursor, &found)?;
             }
         }
         Ok(total)

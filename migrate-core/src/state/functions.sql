@@ -44,6 +44,18 @@ BEGIN
     RETURN unsound;
 END $$;
 
+-- The conflicts that the sequence of a running plan has counted. Whoever asks a sequence locks it, and this one may go at any
+-- instant: nothing while it is being dropped, or where it just was. The next look finds its last value in the plan's row.
+CREATE FUNCTION migrate.counted(plan text) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET lock_timeout = '50ms' AS $$
+BEGIN
+    RETURN pg_sequence_last_value(to_regclass(format('migrate.%I', plan || '_conflicts')));
+EXCEPTION
+    -- PostgreSQL says of a relation that went between its name and its lock that this is an error of its own.
+    WHEN internal_error OR undefined_table OR lock_not_available THEN
+        RETURN NULL;
+END $$;
+
 -- Where the plans are that a build knows by these names, and those in flight that it does not know, which have no place.
 -- To do is what is left up to the goal and up to where an operator holds the plan.
 CREATE FUNCTION migrate.look(names text[], declarations text[], goals text[], soundly boolean) RETURNS TABLE (
@@ -68,8 +80,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET j
            j.steps, j.done, j.left_to_do, j.beyond, (k.row).closed_at IS NOT NULL,
            ((k.row).id = ANY ((SELECT u.plans FROM unsound u)::bigint[])) IS NOT TRUE,
            CASE WHEN (k.row).status = 'running' THEN (k.row).waits_for ELSE '{}' END,
-           greatest((k.row).conflicts, pg_sequence_last_value(
-               CASE (k.row).status WHEN 'running' THEN to_regclass(format('migrate.%I', k.name || '_conflicts')) END)),
+           greatest((k.row).conflicts, CASE (k.row).status WHEN 'running' THEN migrate.counted(k.name) END),
            coalesce((k.row).dependents, '{}')
     FROM known k
     CROSS JOIN LATERAL (

@@ -75,21 +75,24 @@ impl fmt::Display for JobReport {
     }
 }
 
-/// The job that a plan is at.
+/// The job that a plan is at: a comparison on demand for as long as somebody is at work on it, and else that of its step.
 pub(crate) fn job(client: &mut impl GenericClient, plan: i64) -> Result<Option<JobReport>, Error> {
     let row = client
         .query_typed_opt(
-            "SELECT s.name, c.rows, c.blocks, c.done, j.workers, j.duty, j.rows_per_second, j.blocks_per_second, \
+            "SELECT s.name || CASE WHEN c.step < 0 THEN ' on demand' ELSE '' END, c.rows, c.blocks, c.done, j.workers, j.duty, j.rows_per_second, j.blocks_per_second, \
                     j.hot_share, j.limited_by, j.held_by, \
                     extract(epoch FROM clock_timestamp() - j.updated_at)::float8 \
              FROM migrate.step s \
              JOIN (SELECT step, sum(rows_done)::int8 AS rows, sum(blocks - first_block)::int8 AS blocks, \
                           sum(next_block - first_block + (slice * (ring_end - next_block)::numeric + slice_block - next_block) \
                                                          / slices)::int8 AS done \
-                   FROM migrate.cursor WHERE plan = $1 GROUP BY step) c ON c.step = s.number \
-             LEFT JOIN migrate.job j ON j.plan = s.plan AND j.step = s.number \
-             WHERE s.plan = $1 AND s.state <> 'done' ORDER BY s.number LIMIT 1",
-            &[(&plan, Type::INT8)],
+                   FROM migrate.cursor WHERE plan = $1 GROUP BY step) c ON abs(c.step) = s.number \
+             LEFT JOIN migrate.job j ON j.plan = s.plan AND j.step = c.step \
+             WHERE s.plan = $1 \
+               AND CASE WHEN c.step < 0 THEN clock_timestamp() - j.updated_at <= pg_catalog.make_interval(secs => $2) \
+                        ELSE s.state <> 'done' END \
+             ORDER BY c.step < 0 DESC, s.number LIMIT 1",
+            &[(&plan, Type::INT8), (&FRESH.as_secs_f64(), Type::FLOAT8)],
         )
         .doing("asking how a job gets on")?;
     let Some(row) = row else { return Ok(None) };

@@ -33,7 +33,7 @@ const VERSION: i32 = 1;
 const COMPATIBLE: i32 = 1;
 
 /// The functions of the state are the same in every database, and tests call them: to check each as it is made is about a
-/// sixth of what it takes to make the state.
+/// tenth of what it takes to make the state.
 const WITHOUT_CHECKS: &str = "SET LOCAL check_function_bodies = off; ";
 
 /// Creates the state where it is missing. The caller holds the leader's lock, so nobody races.

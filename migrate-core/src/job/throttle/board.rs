@@ -67,7 +67,8 @@ impl Board {
     ) -> Board {
         let limit = in_force.limit;
         // Until the load is known.
-        let duty = if settings.follow_load && is_watched { FIRST_DUTY } else { 1.0 };
+        let follows = settings.follow_load && is_watched || settings.wal_rate.is_some();
+        let duty = if follows { FIRST_DUTY } else { 1.0 };
         Board {
             verdict: Verdict {
                 pause: in_force.pause,

@@ -5,6 +5,13 @@
 //! whatever it waits for: a core, the disk, the log. So no size of the machine needs to be known. A job that makes their
 //! requests take a share s longer in a share d of the time makes them take d·s longer on the whole, and that is kept to
 //! a budget. Where nobody else is at work, there is nobody to slow down.
+//!
+//! A look sees a few sessions or none, and varies by as much as it sees: of 30 looks at light traffic the average is right to a
+//! third, so that harm of a third is seen where there is none. Therefore looks are remembered for a while, and a
+//! difference counts only as far as it stands out from what chance makes of so many looks: not at all up to [`CHANCE`] standard
+//! errors, and in full far above (`1 − (chance / difference)²`, the positive part of James and Stein's estimator, which has no
+//! edge at which the share of the time would jump). Where no harm stands out the share of the time grows, and with it the looks
+//! beside a batch: harm that is great is seen in a few of them, and harm that takes long to be seen is little.
 
 use std::time::Duration;
 
@@ -14,22 +21,34 @@ pub(super) const FIRST_DUTY: f64 = 0.1;
 /// How much longer others may take on the whole.
 const BUDGET: f64 = 0.05;
 
-/// With fewer sessions at work than this on average, nobody is there.
-const NOBODY: f64 = 0.05;
+/// Who works alone does until so many sessions of others are at work on average.
+const SOMEBODY: f64 = 0.1;
+
+/// Harm is measured by the work of others, taken for as much as this at least.
+const LITTLE: f64 = 0.05;
 
 /// The least and the greatest share of the time beside others: it must be seen what they do with it and without it.
-const LEAST: f64 = 0.05;
+pub(super) const LEAST: f64 = 0.05;
 const MOST: f64 = 0.9;
 
 /// How fast the share grows, from one decision to the next. It shrinks at once.
 const GROWTH: f64 = 1.5;
 
-/// Looks on either side that a decision needs. A count of a few sessions varies by as much as itself, so that the average of 30
-/// is right to a fifth.
-const ENOUGH: u32 = 30;
+/// New looks on either side that a decision needs. At the first share of the time they take two seconds, and six decisions
+/// lead from there to the greatest.
+const ENOUGH: f64 = 8.0;
 
-/// Looks after which nobody is known to be there.
-const FEW: u32 = 10;
+/// What is left of what was seen, from one second to the next: half of it after ten.
+const MEMORY: f64 = 0.933;
+
+/// Standard errors that a difference must exceed to count. By chance alone one of 15 does, and then counts little.
+const CHANCE: f64 = 1.5;
+
+/// The same where only the looks since the last decision count.
+const SUDDEN: f64 = 3.0;
+
+/// Looks that tell whether anybody is there.
+const FEW: f64 = 20.0;
 
 /// How long a batch lasts beside others: what waits for a core, or for the log, waits for one batch at most.
 const SHORT: Duration = Duration::from_millis(10);
@@ -37,21 +56,69 @@ const SHORT: Duration = Duration::from_millis(10);
 /// Decisions at the greatest share before another worker comes.
 const CALM: u32 = 3;
 
-/// An average since the last decision.
+/// What was seen, the older the less.
 #[derive(Clone, Copy, Debug, Default)]
-struct Average {
+struct Seen {
+    looks: f64,
     sum: f64,
-    looks: u32,
+    squares: f64,
 }
 
-impl Average {
+impl Seen {
     fn add(&mut self, value: u64) {
-        self.sum += value as f64;
-        self.looks += 1;
+        let value = value as f64;
+        self.looks += 1.0;
+        self.sum += value;
+        self.squares += value * value;
     }
 
-    fn value(self) -> f64 {
-        self.sum / f64::from(self.looks.max(1))
+    fn fade(&mut self) {
+        self.looks *= MEMORY;
+        self.sum *= MEMORY;
+        self.squares *= MEMORY;
+    }
+
+    fn mean(&self) -> f64 {
+        self.sum / self.looks.max(1.0)
+    }
+
+    /// The squared deviations from the mean, added up.
+    fn deviations(&self) -> f64 {
+        (self.squares - self.sum * self.mean()).max(0.0)
+    }
+}
+
+/// Sessions of others at work, while a batch runs and while none does.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sides {
+    beside: Seen,
+    without: Seen,
+}
+
+impl Sides {
+    fn add(&mut self, others: u64, beside_a_batch: bool) {
+        let side = if beside_a_batch { &mut self.beside } else { &mut self.without };
+        side.add(others);
+    }
+
+    fn fade(&mut self) {
+        self.beside.fade();
+        self.without.fade();
+    }
+
+    /// How much longer others take while a batch runs, as far as that stands out from chance by more than so many standard
+    /// errors.
+    fn harm(&self, chance: f64) -> f64 {
+        let Sides { beside, without } = self;
+        let more = beside.mean() - without.mean();
+        if more <= 0.0 {
+            return 0.0;
+        }
+        let deviations = beside.deviations() + without.deviations();
+        let variance = deviations / (beside.looks + without.looks - 2.0).max(1.0);
+        let error = variance * (1.0 / beside.looks.max(1.0) + 1.0 / without.looks.max(1.0));
+        let trusted = (1.0 - chance * chance * error / (more * more)).max(0.0);
+        trusted * more / without.mean().max(LITTLE)
     }
 }
 
@@ -61,10 +128,12 @@ pub(super) struct Courtesy {
     pub(super) duty: f64,
     pub(super) workers: u32,
     most_workers: u32,
-    is_alone: bool,
-    /// Sessions of others at work, while a batch runs and while none does.
-    beside: Average,
-    without: Average,
+    /// Whether there is nobody to slow down.
+    pub(super) is_alone: bool,
+    /// What is remembered, what came since the last decision, and what since the last tick that saw enough.
+    known: Sides,
+    new: Sides,
+    lately: Seen,
     calm: u32,
     reason: Option<String>,
 }
@@ -76,8 +145,9 @@ impl Courtesy {
             workers: 1,
             most_workers,
             is_alone: false,
-            beside: Average::default(),
-            without: Average::default(),
+            known: Sides::default(),
+            new: Sides::default(),
+            lately: Seen::default(),
             calm: 0,
             reason: None,
         }
@@ -90,41 +160,45 @@ impl Courtesy {
 
     /// One look at how many sessions of others are at work.
     pub(super) fn saw(&mut self, others: u64, beside_a_batch: bool) {
-        if beside_a_batch { self.beside.add(others) } else { self.without.add(others) }
+        self.known.add(others, beside_a_batch);
+        self.new.add(others, beside_a_batch);
+        self.lately.add(others);
     }
 
     /// Decides, once a second; answers what holds the job back.
     pub(super) fn tick(&mut self) -> Option<String> {
-        let (beside, without) = (self.beside, self.without);
-        let looks = beside.looks + without.looks;
-        let is_alone = (beside.sum + without.sum) / f64::from(looks.max(1)) < NOBODY;
-        if looks >= FEW && is_alone {
+        if self.lately.looks < FEW {
+            return self.reason.clone();
+        }
+        let lately = std::mem::take(&mut self.lately);
+        if lately.sum == 0.0 || self.is_alone && lately.mean() < SOMEBODY {
             self.forget();
             self.is_alone = true;
             self.duty = 1.0;
             self.reason = None;
             self.calm();
-        } else if looks >= FEW && self.is_alone {
+        } else if self.is_alone {
             // Somebody has come.
             self.forget();
             self.is_alone = false;
             self.duty = FIRST_DUTY;
             self.workers = 1;
-        } else if beside.looks >= ENOUGH && without.looks >= ENOUGH {
-            self.forget();
-            self.decide(beside.value(), without.value());
+            self.reason = Some(MEASURING.to_owned());
+        } else if self.new.beside.looks >= ENOUGH && self.new.without.looks >= ENOUGH {
+            self.decide();
         }
+        self.known.fade();
         self.reason.clone()
     }
 
     fn forget(&mut self) {
-        self.beside = Average::default();
-        self.without = Average::default();
+        (self.known, self.new) = (Sides::default(), Sides::default());
     }
 
-    fn decide(&mut self, beside: f64, without: f64) {
-        // Of all its workers together: with fewer of them the same share does less.
-        let longer = (beside / without.max(NOBODY) - 1.0).max(0.0);
+    fn decide(&mut self) {
+        // Of all its workers together: with fewer of them the same share does less. What is remembered hides for a while what
+        // came suddenly.
+        let longer = self.known.harm(CHANCE).max(std::mem::take(&mut self.new).harm(SUDDEN));
         let allowed = (BUDGET / longer.max(BUDGET / 2.0)).clamp(LEAST, MOST);
         if allowed < self.duty {
             self.duty = allowed;
@@ -136,8 +210,13 @@ impl Courtesy {
         if self.duty >= MOST {
             self.calm();
         }
-        self.reason = (self.duty < MOST)
-            .then(|| format!("what others do takes {:.0} % longer while a batch runs", longer * 100.0));
+        self.reason = match self.duty < MOST {
+            true if longer > 0.0 => {
+                Some(format!("what others do takes {:.0} % longer while a batch runs", longer * 100.0))
+            }
+            true => Some(MEASURING.to_owned()),
+            false => None,
+        };
     }
 
     /// Another worker, when there was no harm for a while.
@@ -146,9 +225,14 @@ impl Courtesy {
         if self.calm >= CALM && self.workers < self.most_workers {
             self.workers += 1;
             self.calm = 0;
+            // One batch at a time says nothing of two.
+            self.forget();
         }
     }
 }
+
+/// The reason while no harm was found yet, and the greatest share of the time is not reached.
+const MEASURING: &str = "others are at work, and it is being found out what a batch does to them";
 
 #[cfg(test)]
 mod tests {
@@ -156,58 +240,121 @@ mod tests {
 
     const FULL: Duration = Duration::from_millis(50);
 
-    fn ticks(courtesy: &mut Courtesy, count: u32, beside: u64, without: u64) {
+    /// Seconds, each with as many looks as there are in one, spread over both sides by the share of the time.
+    fn ticks(courtesy: &mut Courtesy, count: u32, mut beside: impl FnMut() -> u64, mut without: impl FnMut() -> u64) {
         for _ in 0..count {
-            for _ in 0..ENOUGH {
-                courtesy.saw(beside, true);
-                courtesy.saw(without, false);
-            }
+            let looks = (LOOKS * courtesy.duty).round();
+            (0..looks as u32).for_each(|_| courtesy.saw(beside(), true));
+            (0..(LOOKS - looks) as u32).for_each(|_| courtesy.saw(without(), false));
             courtesy.tick();
         }
+    }
+
+    /// Looks in a second.
+    const LOOKS: f64 = 40.0;
+
+    fn steady(courtesy: &mut Courtesy, count: u32, beside: u64, without: u64) {
+        ticks(courtesy, count, || beside, || without);
+    }
+
+    /// So many sessions at work on average, each by itself (Poisson; the method is Knuth's).
+    fn chance(random: &mut fastrand::Rng, mean: f64) -> u64 {
+        let (least, mut product, mut count) = ((-mean).exp(), random.f64(), 0);
+        while product > least {
+            product *= random.f64();
+            count += 1;
+        }
+        count
+    }
+
+    /// The average share of the time in the minute after the first ten seconds, over many jobs, beside traffic of this much, and
+    /// that many times as much while a batch runs; and the share that it had after ten seconds.
+    fn shares(traffic: f64, times: f64) -> (f64, f64) {
+        let mut random = fastrand::Rng::with_seed(7);
+        let (mut all, mut first) = (0.0, 0.0);
+        for _ in 0..100 {
+            let mut courtesy = Courtesy::new(1);
+            let mut other = random.fork();
+            for second in 0..70 {
+                ticks(&mut courtesy, 1, || chance(&mut random, traffic * times), || chance(&mut other, traffic));
+                if second == 9 {
+                    first += courtesy.duty / 100.0;
+                } else if second > 9 {
+                    all += courtesy.duty / 100.0 / 60.0;
+                }
+            }
+        }
+        (all, first)
     }
 
     #[test]
     fn where_nobody_is_there_it_works_all_the_time_in_full_batches_and_with_all_workers() {
         let mut courtesy = Courtesy::new(3);
         assert_eq!(courtesy.batch(FULL), SHORT);
-        ticks(&mut courtesy, 1, 0, 0);
+        steady(&mut courtesy, 1, 0, 0);
         assert_eq!((courtesy.duty, courtesy.batch(FULL)), (1.0, FULL));
-        ticks(&mut courtesy, 10, 0, 0);
+        steady(&mut courtesy, 10, 0, 0);
         assert_eq!(courtesy.workers, 3);
     }
 
     #[test]
     fn where_others_are_not_slowed_down_it_grows_step_by_step_and_leaves_room_to_compare() {
         let mut courtesy = Courtesy::new(2);
-        ticks(&mut courtesy, 2, 10, 10);
-        assert!(courtesy.duty > 0.2 && courtesy.duty < 0.3, "{courtesy:?}");
-        ticks(&mut courtesy, 30, 10, 10);
+        steady(&mut courtesy, 2, 10, 10);
+        assert!(courtesy.duty > 0.1 && courtesy.duty < 0.2, "{courtesy:?}");
+        steady(&mut courtesy, 30, 10, 10);
         assert_eq!((courtesy.duty, courtesy.workers, courtesy.batch(FULL)), (MOST, 2, SHORT));
     }
 
     #[test]
     fn what_others_lose_on_the_whole_stays_within_the_budget() {
         let mut courtesy = Courtesy::new(2);
-        ticks(&mut courtesy, 30, 10, 10);
-        ticks(&mut courtesy, 1, 15, 10);
+        steady(&mut courtesy, 30, 15, 10);
         assert!((courtesy.duty * 0.5 - BUDGET).abs() < 1e-9 && courtesy.workers == 1, "{courtesy:?}");
-        ticks(&mut courtesy, 1, 100, 10);
+        steady(&mut courtesy, 60, 100, 10);
         assert_eq!(courtesy.duty, LEAST);
-        assert!(courtesy.tick().is_some_and(|reason| reason.contains("900 % longer")), "{courtesy:?}");
-        ticks(&mut courtesy, 2, 10, 10);
-        assert!(courtesy.duty < 0.12, "it grows slowly: {courtesy:?}");
+        assert!(courtesy.tick().is_some_and(|reason| reason.contains("% longer")), "{courtesy:?}");
+    }
+
+    #[test]
+    fn harm_that_comes_suddenly_is_seen_at_once() {
+        let mut courtesy = Courtesy::new(2);
+        steady(&mut courtesy, 30, 10, 10);
+        steady(&mut courtesy, 2, 20, 10);
+        assert!(courtesy.duty < 0.2 && courtesy.workers == 1, "{courtesy:?}");
+    }
+
+    #[test]
+    fn light_traffic_that_is_not_slowed_down_leaves_most_of_the_time() {
+        for traffic in [0.2, 0.5, 2.0] {
+            let (all, first) = shares(traffic, 1.0);
+            println!("{traffic} sessions, no harm: {first:.2} after 10 s, then {all:.2}");
+            assert!(first > 0.6 && all > 0.7, "{traffic}: {first} and {all}");
+        }
+    }
+
+    #[test]
+    fn what_chance_hides_for_a_while_is_within_the_budget_soon() {
+        for (traffic, times) in [(0.5, 2.0), (1.5, 1.5), (1.5, 2.0), (4.0, 1.3)] {
+            let (all, first) = shares(traffic, times);
+            let harm = all * (times - 1.0);
+            println!(
+                "{traffic} sessions, {times} times as long: {first:.2} after 10 s, then {all:.2}: {harm:.3} longer"
+            );
+            assert!(harm < 2.0 * BUDGET, "{traffic} {times}: {harm}");
+        }
     }
 
     #[test]
     fn when_others_come_it_makes_room_at_once_and_when_they_go_it_takes_it() {
         let mut courtesy = Courtesy::new(2);
-        ticks(&mut courtesy, 10, 0, 0);
-        for _ in 0..FEW {
+        steady(&mut courtesy, 10, 0, 0);
+        for _ in 0..FEW as u32 {
             courtesy.saw(4, true);
         }
         courtesy.tick();
         assert_eq!((courtesy.duty, courtesy.workers, courtesy.batch(FULL)), (FIRST_DUTY, 1, SHORT));
-        ticks(&mut courtesy, 1, 0, 0);
+        steady(&mut courtesy, 1, 0, 0);
         assert_eq!((courtesy.duty, courtesy.batch(FULL)), (1.0, FULL));
     }
 

@@ -7,6 +7,7 @@ use postgres::Client;
 
 use super::board::{Board, Counts, Verdict};
 use super::courtesy::Courtesy;
+use super::log::Log;
 use super::replicas::Replicas;
 use super::signals::{self, Signals};
 use super::stops::Stops;
@@ -39,6 +40,11 @@ pub(super) struct Look {
     has_own_connection: bool,
     replicas: Replicas,
     courtesy: Courtesy,
+    log: Log,
+    /// Where checkpoints are counted, once that was asked for.
+    requested: Option<&'static str>,
+    /// The share of the time that was decided last.
+    duty: f64,
     signals: Signals,
     limited_by: Option<String>,
     hook: Option<String>,
@@ -58,6 +64,9 @@ impl Look {
             has_own_connection,
             replicas: Replicas::follow(&settings.replicas),
             courtesy: Courtesy::new(settings.workers.max(1)),
+            log: Log::new(settings.wal_rate),
+            requested: None,
+            duty: 1.0,
             signals: Signals::default(),
             limited_by: None,
             hook: None,
@@ -93,12 +102,16 @@ impl Look {
         let is_due = self.looked_seldom.is_none_or(|at| at.elapsed() >= SELDOM);
         if is_due {
             self.looked_seldom = Some(Instant::now());
-            self.signals = signals::read(client, plan)?;
+            if self.settings.follow_load && self.requested.is_none() {
+                self.requested = Some(signals::requested_checkpoints(client)?);
+            }
+            self.signals = signals::read(client, plan, self.requested.unwrap_or("NULL"))?;
             self.hook = self.settings.hold_while.as_ref().and_then(|hook| hook());
             self.limited_by = if self.settings.follow_load { self.courtesy.tick() } else { None };
+            self.log.saw(Instant::now(), self.signals.written, self.duty, self.courtesy.is_alone);
         }
         let verdict = self.decide(in_force);
-        self.is_held = verdict.stop.is_some();
+        (self.is_held, self.duty) = (verdict.stop.is_some(), verdict.duty);
         // A job without a watcher is short: unless it is held, there is nothing to say of it before the second look.
         if is_due && (self.has_own_connection || self.is_held || !is_first) {
             self.write(client, plan, step, counts, &verdict)?;
@@ -116,11 +129,16 @@ impl Look {
             most_lag: limit.replica_lag.unwrap_or(self.settings.replica_lag),
             is_held: self.is_held,
         };
-        let (duty, workers) = if self.settings.follow_load {
+        let (mut duty, workers) = if self.settings.follow_load {
             (self.courtesy.duty, self.courtesy.workers)
         } else {
             (1.0, self.settings.workers.max(1))
         };
+        let mut held_back = self.limited_by.clone();
+        let (most, why) = self.log.most();
+        if most < duty {
+            (duty, held_back) = (most, why);
+        }
         let is_limited = limit.duty.is_some_and(|most| most < duty)
             || limit.workers.is_some_and(|most| most < workers)
             || limit.rows_per_second.is_some();
@@ -131,7 +149,7 @@ impl Look {
         } else if turn {
             Some("a vacuum works on the table".to_owned())
         } else {
-            self.limited_by.clone()
+            held_back
         };
         Verdict {
             pause,

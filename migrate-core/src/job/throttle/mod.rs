@@ -1,22 +1,24 @@
 //! When a job may do its next batch, and with how many sessions.
 //!
 //! Three layers, each by itself: the size of a batch follows its own time ([`pace`](super::pace)), and PostgreSQL ends one that
-//! would keep others waiting for longer than the stall budget; the share of the time in
-//! which the job works, and the number of its sessions, follow what they do to others ([`courtesy`]); and stops hold it
+//! would keep others waiting for longer than the stall budget; the share of the time in which the job works, and the number
+//! of its sessions, follow what they do to others ([`courtesy`]) and to the write-ahead log ([`log`]); and stops hold it
 //! altogether ([`stops`]): an operator's pause, a hook of the user's, lag, slots, the archiver, connections. What cannot be
 //! looked at holds it too. What is decided stands on a board that every worker reads before a batch; a watcher with a
 //! connection of its own writes it, or, where there is none, the first worker between two batches.
 
 mod board;
 mod courtesy;
+mod log;
 mod look;
 mod replicas;
 mod signals;
 mod stops;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
@@ -40,7 +42,7 @@ const POLL: Duration = Duration::from_millis(50);
 const ALIVE: Duration = Duration::from_secs(1);
 
 /// A job of fewer blocks than this, 8 MB, is over before a watcher has looked twice.
-const SMALL: i64 = 1024;
+pub(super) const SMALL: i64 = 1024;
 
 /// What holds one job back.
 pub(super) struct Throttle<'a> {
@@ -238,6 +240,17 @@ impl<'a> Throttle<'a> {
             self.migrator.notify(&Event::JobPaced { plan, step, workers, duty, limited_by });
         }
         Ok(())
+    }
+
+    /// Has somebody look at the load for as long as `work` lasts.
+    pub(super) fn watched<T>(&self, work: impl FnOnce() -> T) -> T {
+        thread::scope(|scope| {
+            let (ended, end) = mpsc::channel::<()>();
+            scope.spawn(move || self.watch(&end));
+            // Also where it panics: the watcher would be waited for.
+            let _ended = ended;
+            work()
+        })
     }
 
     /// Watches until `ended` is hung up.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use postgres::{Client, Row};
 
+use super::log::Written;
 use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
@@ -24,6 +25,7 @@ pub(super) struct Signals {
     pub(super) standbys: Vec<(String, Option<Duration>, u64)>,
     /// A vacuum that works on the table, and whether it must not be kept waiting.
     pub(super) vacuum: Option<bool>,
+    pub(super) written: Written,
 }
 
 /// Segments of the log that are to be archived.
@@ -32,11 +34,23 @@ pub(super) struct Archiver {
     pub(super) waiting: u64,
 }
 
-/// Looks at what a job must not make worse.
-pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error> {
+/// Where the server counts the checkpoints that it was asked for: SQL for [`read`].
+pub(super) fn requested_checkpoints(client: &mut Client) -> Result<&'static str, Error> {
+    let row = client
+        .ask_one("SELECT pg_catalog.current_setting('server_version_num')::int", &[])
+        .doing("asking for the server's version")?;
+    Ok(match row.get::<_, i32>(0) {
+        ..170_000 => "(SELECT checkpoints_req FROM pg_catalog.pg_stat_bgwriter)",
+        _ => "(SELECT num_requested FROM pg_catalog.pg_stat_checkpointer)",
+    })
+}
+
+/// Looks at what a job must not make worse; `requested` is SQL for the number of checkpoints that were asked for.
+pub(super) fn read(client: &mut Client, plan: &PlanRow, requested: &str) -> Result<Signals, Error> {
     // The functions behind the views, which join more than is asked for here: to plan that is most of what they cost. A role
     // that does not see where others are sees that they are there.
-    let sql = "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_get_activity(NULL) WHERE backend_type = 'client backend'), \
+    let sql = format!(
+        "SELECT (SELECT count(*) FROM pg_catalog.pg_stat_get_activity(NULL) WHERE backend_type = 'client backend'), \
                 pg_catalog.current_setting('max_connections')::int8, \
                 pg_catalog.current_setting('archive_mode') <> 'off', a.last_archived_wal, a.last_failed_wal, \
                 pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), \
@@ -44,7 +58,8 @@ pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error
                 s.slot_name, s.kept::int8, \
                 CASE WHEN pg_catalog.current_setting('max_slot_wal_keep_size') <> '-1' \
                      THEN pg_catalog.pg_size_bytes(pg_catalog.current_setting('max_slot_wal_keep_size')) END, \
-                v.wraparound, r.names, r.lags, r.behind \
+                v.wraparound, r.names, r.lags, r.behind, \
+                (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::int8, {requested}::int8 \
          FROM pg_catalog.pg_stat_archiver a \
          LEFT JOIN (SELECT slot_name::text, pg_catalog.pg_current_wal_lsn() - restart_lsn AS kept \
                     FROM pg_catalog.pg_replication_slots WHERE restart_lsn IS NOT NULL \
@@ -53,13 +68,14 @@ pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error
                     FROM pg_catalog.pg_stat_get_progress_info('VACUUM') p \
                     JOIN pg_catalog.pg_stat_get_activity(NULL) w ON w.pid = p.pid AND w.backend_type = 'autovacuum worker' \
                     WHERE p.relid IN (SELECT relation FROM migrate.cursor WHERE plan = $1)) v ON true \
-         CROSS JOIN (SELECT coalesce(array_agg(coalesce(nullif(application_name, ''), 'unnamed')), '{}') AS names, \
-                            coalesce(array_agg(extract(epoch FROM replay_lag)::float8), '{}') AS lags, \
-                            coalesce(array_agg(greatest(pg_catalog.pg_current_wal_lsn() - replay_lsn, 0)::int8), '{}') AS behind \
+         CROSS JOIN (SELECT coalesce(array_agg(coalesce(nullif(application_name, ''), 'unnamed')), '{{}}') AS names, \
+                            coalesce(array_agg(extract(epoch FROM replay_lag)::float8), '{{}}') AS lags, \
+                            coalesce(array_agg(greatest(pg_catalog.pg_current_wal_lsn() - replay_lsn, 0)::int8), '{{}}') AS behind \
                      FROM pg_catalog.pg_stat_replication \
                      WHERE state = 'streaming' AND replay_lsn IS NOT NULL \
-                       AND application_name <> ALL (ARRAY['pg_basebackup', 'pg_receivewal'])) r";
-    let row = client.ask_one_again(sql, &[&plan.id]).doing("reading the load of the database")?;
+                       AND application_name <> ALL (ARRAY['pg_basebackup', 'pg_receivewal'])) r"
+    );
+    let row = client.ask_one_again(&sql, &[&plan.id]).doing("reading the load of the database")?;
     Ok(Signals {
         connections: row.get(0),
         most_connections: row.get(1),
@@ -68,6 +84,10 @@ pub(super) fn read(client: &mut Client, plan: &PlanRow) -> Result<Signals, Error
         most_kept: row.get::<_, Option<i64>>(9).map(|kept| bytes(Some(kept))),
         standbys: standbys(&row),
         vacuum: row.get(10),
+        written: Written {
+            bytes: bytes(row.get(14)),
+            requested: row.get::<_, Option<i64>>(15).map(|count| bytes(Some(count))),
+        },
     })
 }
 
