@@ -43,6 +43,7 @@ mod phases;
 mod rivals;
 mod rivals_runs;
 mod role;
+mod slicing;
 mod sync_lost;
 mod throttle;
 mod two_plans;

@@ -1,10 +1,12 @@
 //! Where a job is in each heap of its table.
 
+use migrate_plan::ident::literal;
 use postgres::{GenericClient, Row};
 
 use super::MARK;
 use super::lane::lanes;
-use super::place::Place;
+use super::place::{Place, Ring};
+use super::slicing::Slicing;
 use crate::ask::Ask;
 use crate::catalog::{self, Heap};
 use crate::database::Doing;
@@ -29,13 +31,31 @@ pub(super) struct Cursor {
     pub(super) blocks: i64,
     /// Where the job is.
     pub(super) place: Place,
+    /// How the rows of the ring at hand are spread over its slices.
+    pub(super) slicing: Slicing,
 }
 
 impl Cursor {
     /// At the first block, of a heap in one lane.
     pub(super) fn at_first(heap: Heap) -> Cursor {
         let Heap { relation, sql, shown, blocks, .. } = heap;
-        Cursor { relation, sql, shown, heap_blocks: blocks, lane: 0, first: 0, blocks, place: Place::before(0) }
+        Cursor {
+            relation,
+            sql,
+            shown,
+            heap_blocks: blocks,
+            lane: 0,
+            first: 0,
+            blocks,
+            place: Place::before(0),
+            slicing: Slicing::Place,
+        }
+    }
+
+    /// Begins a ring.
+    pub(super) fn begin(&mut self, ring: Ring) {
+        self.place = self.place.begin(&ring, self.blocks);
+        self.slicing = ring.slicing;
     }
 
     /// Whether there is nothing left to do in the lane.
@@ -95,7 +115,9 @@ pub(super) fn cursors(
                  JOIN heap h ON h.relation = l.relation \
                  WHERE before.gone >= 0 AND NOT EXISTS (SELECT FROM kept k WHERE k.relation = h.relation) \
                  RETURNING c.*) \
-             SELECT relation, lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block \
+             SELECT relation, lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block, slice_by, \
+                    slice_by = '' OR EXISTS (SELECT FROM pg_catalog.pg_attribute a \
+                        WHERE a.attrelid = c.relation AND a.attname = c.slice_by AND a.attnotnull AND NOT a.attisdropped) \
              FROM (SELECT * FROM made UNION ALL SELECT * FROM kept) c ORDER BY relation, lane",
             &[&plan.id, &step.number, &relations, &shown, &filenodes, &of, &numbers, &firsts, &ends],
         )
@@ -103,17 +125,16 @@ pub(super) fn cursors(
     let cursor = |row: &Row| {
         let relation: u32 = row.get(0);
         let heap = heaps.iter().find(|heap| heap.relation == relation)?;
+        let place =
+            Place { ring: row.get(4), ring_end: row.get(5), slices: row.get(6), slice: row.get(7), block: row.get(8) };
+        let is_sliced_so: bool = row.get(10);
         Some(Cursor {
             lane: row.get(1),
             first: row.get(2),
             blocks: row.get(3),
-            place: Place {
-                ring: row.get(4),
-                ring_end: row.get(5),
-                slices: row.get(6),
-                slice: row.get(7),
-                block: row.get(8),
-            },
+            // The column may have got another name.
+            place: if is_sliced_so { place } else { place.in_one_pass() },
+            slicing: Slicing::from_name(row.get(9)),
             ..Cursor::at_first(heap.clone())
         })
     };
@@ -125,10 +146,11 @@ pub(super) fn cursors(
 /// cursor and answers no row.
 pub(super) fn moving(plan: &PlanRow, step: &JournalStep, cursor: &Cursor, to: Place, work: &str) -> String {
     let Place { ring, ring_end, slices, slice, block } = to;
+    let slice_by = literal(cursor.slicing.name());
     format!(
         "WITH \"{MARK}\" AS (SELECT), {work}, moved AS ( \
          UPDATE migrate.cursor AS c SET next_block = {ring}, ring_end = {ring_end}, slices = {slices}, slice = {slice}, \
-                slice_block = {block}, rows_done = c.rows_done + batch.rows, \
+                slice_block = {block}, slice_by = {slice_by}, rows_done = c.rows_done + batch.rows, \
                 mismatches = c.mismatches + batch.mismatches, updated_at = clock_timestamp() \
          FROM batch WHERE c.plan = {} AND c.step = {} AND c.relation = {} AND c.lane = {} AND {IN_TERM} \
          RETURNING batch.rows, batch.mismatches) \

@@ -4,6 +4,7 @@ use migrate_plan::ident::quote;
 use postgres::GenericClient;
 
 use super::cursor::Cursor;
+use super::slicing::Slicing;
 use crate::database::Doing;
 use crate::error::Error;
 use crate::state::{PlanRow, TableRow};
@@ -27,7 +28,7 @@ const POINTER: f64 = 4.0;
 const ALIGNMENT: f64 = 8.0;
 
 /// A heap, with averages of a few of its blocks.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Layout {
     blocks: i64,
     block_size: f64,
@@ -38,6 +39,7 @@ pub(super) struct Layout {
     added: f64,
     /// With the primary key's.
     indexes: i64,
+    pub(super) slicing: Slicing,
 }
 
 impl Layout {
@@ -80,6 +82,7 @@ impl Layout {
             width: row.get(6),
             added: fixed + if others > 0 { old } else { 0.0 },
             indexes: row.get(1),
+            slicing: Slicing::of(client, cursor, share)?,
         })
     }
 
@@ -104,16 +107,23 @@ impl Layout {
         let by_indexes = (4 * self.indexes.clamp(1, 4)).max(FEWEST);
         let by_room = (1.0 / room.max(0.01)).ceil() as i64;
         let by_rows = (self.rows_per_block / 2.0) as i64;
-        by_indexes.min(by_room).min(by_rows).max(1) as i32
+        self.slicing.at_most(by_indexes.min(by_room).min(by_rows).max(1) as i32)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Layout;
+    use super::{Layout, Slicing};
 
-    const FULL: Layout =
-        Layout { blocks: 10_000, block_size: 8192.0, rows_per_block: 41.0, width: 192.0, added: 8.0, indexes: 4 };
+    const FULL: Layout = Layout {
+        blocks: 10_000,
+        block_size: 8192.0,
+        rows_per_block: 41.0,
+        width: 192.0,
+        added: 8.0,
+        indexes: 4,
+        slicing: Slicing::Place,
+    };
 
     #[test]
     fn the_more_indexes_the_more_slices() {

@@ -17,6 +17,7 @@ mod pace;
 mod passes;
 mod place;
 mod row;
+mod slicing;
 mod sweep;
 mod throttle;
 mod transaction;

@@ -20,6 +20,7 @@ use super::cursor::Cursor;
 use super::horizon::holder;
 use super::layout::Layout;
 use super::place::{Portion, Ring};
+use super::slicing::Slicing;
 use super::work::Updates;
 use crate::blocker::Blocker;
 use crate::error::Error;
@@ -55,7 +56,7 @@ pub(super) struct Passes<'a> {
     step: &'a JournalStep,
     table: &'a TableRow,
     /// The slices that suit a heap, once it was looked at.
-    heap: Option<(u32, i32)>,
+    heap: Option<(u32, i32, Slicing)>,
     begun: Instant,
     /// Of the slices after the first of this ring.
     updates: Updates,
@@ -90,9 +91,9 @@ impl<'a> Passes<'a> {
     /// How the next blocks of a heap are done.
     pub(super) fn ring(&mut self, client: &mut Client, cursor: &Cursor) -> Result<Ring, Error> {
         self.updates = Updates::default();
-        let slices = self.slices(client, cursor)?;
+        let (slices, slicing) = self.slices(client, cursor)?;
         let blocks = if self.migrator.limits().workers > 1 { WIDE_RING } else { RING };
-        let one = Ring { blocks, slices: 1 };
+        let one = Ring { blocks, slices: 1, slicing: Slicing::Place };
         if slices == 1 {
             return Ok(one);
         }
@@ -107,24 +108,24 @@ impl<'a> Passes<'a> {
             self.rest -= 1;
             return Ok(one);
         }
-        Ok(Ring { blocks, slices })
+        Ok(Ring { blocks, slices, slicing })
     }
 
-    fn slices(&mut self, client: &mut Client, cursor: &Cursor) -> Result<i32, Error> {
+    fn slices(&mut self, client: &mut Client, cursor: &Cursor) -> Result<(i32, Slicing), Error> {
         if Layout::is_small(cursor) {
-            return Ok(1);
+            return Ok((1, Slicing::Place));
         }
-        if let Some((relation, slices)) = self.heap
-            && relation == cursor.relation
+        if let Some((relation, slices, slicing)) = &self.heap
+            && *relation == cursor.relation
         {
-            return Ok(slices);
+            return Ok((*slices, slicing.clone()));
         }
         let layout = Layout::of(client, self.plan, self.table, cursor)?;
         let slices = layout.slices();
         tracing::debug!(plan = self.plan.name, table = cursor.shown, slices, ?layout, "chose the passes of a backfill");
-        self.heap = Some((cursor.relation, slices));
+        self.heap = Some((cursor.relation, slices, layout.slicing.clone()));
         (self.rest, self.next_rest) = (0, 1);
-        Ok(slices)
+        Ok((slices, layout.slicing))
     }
 
     /// Counts a batch; answers whether the rest of its ring is better done in one pass.

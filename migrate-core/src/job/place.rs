@@ -1,8 +1,11 @@
 //! Where in a heap a job is: rings of blocks, each done in slices, each slice in windows.
 //!
 //! The windows of a slice may be of any size, so that a batch lasts as long as it should; what is remembered is only up to
-//! which block the slice is done. A row belongs to one slice by its place: a row that is still to be done has not been
-//! moved by the job, and one that a writer moves is done by the sync trigger in that very write.
+//! which block the slice is done. A row belongs to one slice by its place, or by its key: a row that is still to be done has not been
+//! moved by the job, and one that a writer moves is done by the sync trigger in that very write. So it is with a key that a
+//! writer changes.
+
+use super::slicing::Slicing;
 
 /// Blocks from `from` up to, not including, `to`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,14 +35,13 @@ pub(super) struct Portion {
 }
 
 impl Portion {
-    /// The condition on `ctid`. A hash of the place spreads the rows of each block over the slices, whatever
-    /// the key is, or where there is none.
-    pub(super) fn condition(self) -> String {
+    /// The condition on a row.
+    pub(super) fn condition(self, slicing: &Slicing) -> String {
         let window = self.window.condition();
         if self.slices == 1 {
             return window;
         }
-        format!("{window} AND (pg_catalog.hashtid(ctid) & 2147483647) % {} = {}", self.slices, self.slice)
+        format!("{window} AND {}", slicing.condition(self.slice, self.slices))
     }
 
     /// Whether an earlier slice has made room in its blocks.
@@ -49,15 +51,16 @@ impl Portion {
 }
 
 /// How the next blocks are done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ring {
     pub(super) blocks: i64,
     pub(super) slices: i32,
+    pub(super) slicing: Slicing,
 }
 
 impl Ring {
     /// All that is left, in one pass.
-    pub(super) const REST: Ring = Ring { blocks: i64::MAX, slices: 1 };
+    pub(super) const REST: Ring = Ring { blocks: i64::MAX, slices: 1, slicing: Slicing::Place };
 }
 
 /// The place of a job in a heap, as the table of cursors has it.
@@ -84,7 +87,7 @@ impl Place {
     }
 
     /// Begins a ring, in a heap of this many blocks.
-    pub(super) fn begin(self, ring: Ring, blocks: i64) -> Place {
+    pub(super) fn begin(self, ring: &Ring, blocks: i64) -> Place {
         Place { ring_end: self.ring.saturating_add(ring.blocks).min(blocks), slices: ring.slices, ..self }
     }
 
@@ -121,13 +124,17 @@ impl Place {
 mod tests {
     use super::*;
 
+    fn ring(slices: i32) -> Ring {
+        Ring { blocks: 10, slices, slicing: Slicing::Place }
+    }
+
     #[test]
     fn every_block_of_every_slice_is_visited_once_and_in_the_order_of_slices() {
         let (blocks, mut place, mut visits) = (25, Place::before(0), Vec::new());
         let mut done = 0;
         while place.ring < blocks {
             if !place.is_in_ring() {
-                place = place.begin(Ring { blocks: 10, slices: 3 }, blocks);
+                place = place.begin(&ring(3), blocks);
             }
             let portion = place.portion(4);
             visits.extend((portion.window.from..portion.window.to).map(|block| (block / 10, portion.slice, block)));
@@ -144,11 +151,11 @@ mod tests {
 
     #[test]
     fn a_ring_that_goes_on_in_one_pass_begins_again() {
-        let place = Place::before(7).begin(Ring { blocks: 10, slices: 4 }, 100);
+        let place = Place::before(7).begin(&ring(4), 100);
         let place = place.after(place.portion(10));
         assert_eq!((place.slice, place.block), (1, 7));
         let place = place.in_one_pass();
-        assert_eq!(place.portion(100).condition(), "ctid >= '(7,0)'::tid AND ctid < '(17,0)'::tid");
+        assert_eq!(place.portion(100).condition(&Slicing::Place), "ctid >= '(7,0)'::tid AND ctid < '(17,0)'::tid");
         assert_eq!(place.after(place.portion(100)), Place::before(17));
     }
 }

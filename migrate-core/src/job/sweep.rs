@@ -149,7 +149,7 @@ impl Fill<'_> {
 
     fn sweep_heap(&self, client: &mut Client, sweep: &mut Sweep<'_>, cursor: &Cursor) -> Result<(), Error> {
         let mut pace = Pace::new(self.migrator.limits().batch_target);
-        let (mut place, mut width) = (Place::before(0).begin(Ring::REST, cursor.blocks), SMALL);
+        let (mut place, mut width) = (Place::before(0).begin(&Ring::REST, cursor.blocks), SMALL);
         while place.is_in_ring() {
             if let Some(throttle) = sweep.throttle {
                 pace.aim(throttle.batch());

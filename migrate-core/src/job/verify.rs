@@ -220,7 +220,7 @@ impl Work for Comparing<'_> {
         let sql = marked(&format!(
             "SELECT {shown} FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
             cursor.sql,
-            portion.condition(),
+            portion.condition(&cursor.slicing),
             self.0.table.mismatch,
             KEPT.saturating_sub(self.0.kept.load(Ordering::Relaxed))
         ));
@@ -234,7 +234,11 @@ impl Work for Comparing<'_> {
     /// A value that one of the conversions refuses: its row disagrees, the others are compared.
     fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, portion: Portion) -> Result<Batch, Error> {
         let shown = self.shown(transaction, cursor)?;
-        let sql = marked(&format!("SELECT ctid::text, {shown} FROM ONLY {} WHERE {}", cursor.sql, portion.condition()));
+        let sql = marked(&format!(
+            "SELECT ctid::text, {shown} FROM ONLY {} WHERE {}",
+            cursor.sql,
+            portion.condition(&cursor.slicing)
+        ));
         let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();
         for row in places {

@@ -105,7 +105,7 @@ impl Walk<'_> {
             }
             if !cursor.place.is_in_ring() {
                 let ring = worker.work.ring(client, &cursor)?;
-                cursor.place = cursor.place.begin(ring, cursor.blocks);
+                cursor.begin(ring);
             }
             match self.step(client, worker, &mut cursor, &mut pace)? {
                 Done::Portion => {}
