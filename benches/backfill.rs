@@ -235,8 +235,8 @@ impl Bench {
         let keyset = self.keyset("keyset loop of 1,000, no trigger", &format!("total_cents = {UP}"));
         self.table(BIGINT, SECONDARY);
         let session = self.by_session();
-        self.table(UUID, &[SECONDARY, &["(id)"]].concat()[..]);
-        let random = self.ours("migrate, a random uuid as the key, four more indexes");
+        self.table(UUID, SECONDARY);
+        let random = self.ours("migrate, a random uuid as the key");
         bar("rows/s of the keyset loop", times(&keyset, &ours), Bar::AtLeast(2.0));
         bar("rows/s of one UPDATE", times(&update, &ours), Bar::AtLeast(1.5));
         bar("rows/s of the loop through triggers", times(&session, &ours), Bar::AtLeast(5.0));
@@ -244,7 +244,7 @@ impl Bench {
         bar("WAL of the loop through triggers", ours.wal / session.wal, Bar::AtMost(0.6));
         bar("growth of the table", ours.growth, Bar::AtMost(0.25));
         bar("rows/s of one worker, by two", times(&ours, &two), Bar::AtLeast(1.3));
-        bar("rows/s with the uuid", times(&ours, &random), Bar::Told);
+        bar("rows/s of those by a bigint, by the uuid", times(&ours, &random), Bar::AtLeast(0.9));
     }
 
     /// A snapshot that is held for the whole of a backfill.
