@@ -31,9 +31,8 @@ pub struct Settings {
     /// How many sessions a backfill or a verification may use at most, each in its own part of the table. The load of the
     /// database decides how many of them it does use. More than one needs another connection: a service and the
     /// command line open it, [`run`](crate::Migrator::run) on a caller's connection uses that one alone. Default: 1.
-    /// Measured on two cores: with no index but the primary key's two filled 1.5 times the rows of one. With three more
-    /// they filled no more, wrote 2.5 times the log and let the table grow by 88 % in place of 18: the transaction of the one
-    /// keeps the old row versions of the other from making room.
+    /// Measured on two cores that nobody else used: two filled 1.5 times the rows of one with no index but the primary key's,
+    /// and 1.4 times with three more.
     pub workers: u32,
     /// Whether jobs follow the load of the database: they work a smaller share of the time where they slow the others down, and
     /// where the server makes checkpoints before their time while others are at work.
