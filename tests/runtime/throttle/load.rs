@@ -72,7 +72,7 @@ fn a_job_takes_all_of_the_time_where_nobody_is_there_and_leaves_some_where_other
     let alone = duties(0);
     assert_eq!(alone.last().map(|(duty, _)| *duty), Some(1.0), "{alone:?}");
     let beside = duties(3);
-    assert!(beside.iter().all(|(duty, why)| *duty <= 0.9 && (*duty == 0.9 || !why.is_empty())), "{beside:?}");
+    assert!(beside.iter().all(|(duty, why)| *duty <= 0.5 && !why.is_empty()), "{beside:?}");
 }
 
 /// The log of the server is small enough for a checkpoint every second or so.

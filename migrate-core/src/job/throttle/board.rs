@@ -14,6 +14,9 @@ const STALE: Duration = Duration::from_secs(15);
 /// The longest rest between two batches of a worker: it looks busy to nobody, and notices a stop.
 const LONGEST_REST: Duration = Duration::from_secs(5);
 
+/// After a batch, what others do says nothing of what they do without one for so long.
+const SETTLES: Duration = Duration::from_millis(5);
+
 /// What was decided.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Verdict {
@@ -54,6 +57,8 @@ pub(super) struct Board {
     trouble: Option<(Instant, String)>,
     counts: Counts,
     workers: Vec<Worker>,
+    /// When the last batch ended.
+    ended: Option<Instant>,
     /// When the rows so far would be done at the limit of rows.
     rows_until: Instant,
 }
@@ -88,6 +93,7 @@ impl Board {
             trouble: None,
             counts: Counts { blocks, blocks_done, ..Counts::default() },
             workers: Vec::new(),
+            ended: None,
             rows_until: Instant::now(),
         }
     }
@@ -125,6 +131,7 @@ impl Board {
     pub(super) fn ends(&mut self, number: usize, batch: Option<Batch>, blocks: i64) {
         let now = Instant::now();
         let duty = self.verdict.duty;
+        self.ended = Some(now);
         let worker = self.worker(number);
         let took = worker.since.take().map_or(Duration::ZERO, |since| since.elapsed());
         worker.ready_at = Some(now + took.mul_f64((1.0 / duty - 1.0).max(0.0)).min(LONGEST_REST));
@@ -167,6 +174,11 @@ impl Board {
         self.looked.is_some()
     }
 
+    /// Whether a batch has just ended: what it has made others wait for is not over yet.
+    pub(super) fn has_just_ended(&self) -> bool {
+        self.ended.is_some_and(|at| at.elapsed() < SETTLES)
+    }
+
     /// How many workers are at a batch.
     pub(super) fn at_work(&self) -> usize {
         self.workers.iter().filter(|worker| worker.since.is_some()).count()
@@ -184,6 +196,17 @@ mod tests {
 
     fn board(settings: &Settings) -> Board {
         Board::new(settings, InForce::default(), (100, 0), false)
+    }
+
+    #[test]
+    fn what_others_do_right_after_a_batch_is_told_from_what_they_do_later() {
+        let mut board = board(&Settings::default());
+        assert!(!board.has_just_ended());
+        board.starts(0, 7);
+        board.ends(0, Some(Batch::default()), 1);
+        assert!(board.has_just_ended());
+        board.ended = board.ended.map(|at| at - SETTLES);
+        assert!(!board.has_just_ended());
     }
 
     #[test]

@@ -173,9 +173,12 @@ impl Look {
         }
         let at_work = || {
             let board = board.lock().unwrap_or_else(PoisonError::into_inner);
-            (board.at_work() > 0, board.pids())
+            (board.at_work() > 0, board.has_just_ended(), board.pids())
         };
-        let (before, pids) = at_work();
+        let (before, settles, pids) = at_work();
+        if !before && settles {
+            return Ok(());
+        }
         let others = signals::others_at_work(client, &pids)?;
         // One that began or ended meanwhile says nothing.
         if at_work().0 == before {
