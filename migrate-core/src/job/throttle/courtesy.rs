@@ -268,7 +268,7 @@ mod tests {
         let (mut one, mut other) = (0, 2);
         let turn = |looks: &mut u64| {
             *looks += 1;
-            u64::from(*looks % 5 == 0)
+            u64::from(looks.is_multiple_of(5))
         };
         ticks(courtesy, count, || turn(&mut one), || turn(&mut other));
     }
