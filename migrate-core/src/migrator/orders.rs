@@ -187,8 +187,8 @@ impl Migrator {
     }
 
     /// Has the service that leads look at the failed rows of a plan again at once, or as soon as it has done what it is at;
-    /// without being asked it looks every ten [`Settings::poll`](crate::Settings::poll)s. Answers how many such rows are kept: where there are
-    /// none, nobody is asked. Where no service lives the next [`run`](Migrator::run) looks.
+    /// without being asked it looks every ten [`Settings::poll`](crate::Settings::poll)s. Answers how many such rows are kept:
+    /// where there are none, nobody is asked. Where no service lives the next [`run`](Migrator::run) looks.
     ///
     /// A look finds the failed rows by their keys, and fills those that convert by now; the whole table is read again only when
     /// none of them fails any more.

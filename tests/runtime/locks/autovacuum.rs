@@ -34,7 +34,9 @@ fn slow_table(client: &mut Client, rows: u32) {
 
 fn wait_for_worker(client: &mut Client) {
     let working = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 'till'::regclass";
+    let begun = std::time::Instant::now();
     while value(client, working) == "0" {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no worker comes");
         thread::sleep(Duration::from_millis(10));
     }
 }

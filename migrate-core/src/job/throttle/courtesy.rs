@@ -42,7 +42,7 @@ const BESIDE_ONE: f64 = 0.1;
 /// How fast the share grows, from one decision to the next. It shrinks at once.
 const GROWTH: f64 = 1.5;
 
-/// New looks on either side that a decision needs. At the first share of the time they take two seconds, and six decisions
+/// New looks on either side that a decision needs. At the first share of the time they take two seconds, and four decisions
 /// lead from there to the greatest.
 const ENOUGH: f64 = 8.0;
 
