@@ -16,10 +16,14 @@ fn migrator() -> Migrator {
 #[test]
 fn a_service_behind_a_pool_of_transactions_is_refused_and_is_on_no_list() {
     for mode in ["transaction", "statement"] {
-        for size in [1, 3] {
-            let Some(pooler) = Pooler::start(&Setup { mode, size, in_turns: false }) else { return };
+        // Where it takes turns, what is done to a session can't be undone by asking for it on the same connection.
+        for (size, in_turns) in [(1, false), (3, false), (2, true), (3, true), (4, true), (5, true)] {
+            let Some(pooler) = Pooler::start(&Setup { mode, size, in_turns }) else { return };
             let mut direct = pooler.direct.connect().expect("a connection");
             direct.batch_execute(TABLE).expect("a table");
+            if in_turns && mode == "transaction" {
+                pooler.warm();
+            }
             // In a database that nobody has migrated, and in one where there is nothing to do.
             for state in ["new", "migrated"] {
                 let error = migrator().start(pooler.source()).expect_err("a pooler");
@@ -28,6 +32,10 @@ fn a_service_behind_a_pool_of_transactions_is_refused_and_is_on_no_list() {
                     let exists = "SELECT to_regclass('migrate.plan') IS NOT NULL";
                     let exists: bool = direct.query_one(exists, &[]).expect("an answer").get(0);
                     assert!(!exists, "{mode}, {size}: something was changed");
+                    let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' \
+                                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+                    let locks: i64 = direct.query_one(locks, &[]).expect("the locks").get(0);
+                    assert_eq!(locks, 0, "{mode}, {size}: a lock stayed with the pooler");
                     let service = migrator().start(pooler.direct.url()).expect("the server's own address");
                     service.wait(Phase::DualWrite, Duration::from_secs(30)).expect("filled");
                     service.stop();

@@ -176,6 +176,21 @@ fn a_start_that_takes_too_long_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_start_says_who_keeps_it_from_a_new_database() {
+    let (database, mut client) = till(10);
+    let key = i64::from_be_bytes(*b"migrate\0");
+    client.execute("SELECT pg_advisory_lock($1)", &[&key]).expect("the leader's lock");
+    let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).expect("a process").get(0);
+    let mut settings = crate::builds::brisk();
+    settings.start_budget = Duration::from_millis(500);
+    let error = Build::DualWrite.migrator().settings(settings).start(database.url()).expect_err("no state");
+    let said = error.to_string();
+    assert!(said.contains(&format!("the state is still to be made, by session {pid} (")), "{said}");
+    client.execute("SELECT pg_advisory_unlock($1)", &[&key]).expect("an end");
+    Build::DualWrite.migrator().start(database.url()).expect("a service").stop();
+}
+
+#[test]
 fn an_address_where_nobody_answers_fails_the_start_within_its_budget() {
     let mut settings = crate::builds::brisk();
     settings.start_budget = Duration::from_millis(600);

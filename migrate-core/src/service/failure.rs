@@ -11,7 +11,7 @@ use crate::settings::Settings;
 /// an error of the configuration at the start, and may be a passing one later.
 pub(super) fn is_final(error: &Error, was_served: bool) -> bool {
     match error {
-        Error::Retired { .. } | Error::NewerState { .. } | Error::ServerTooOld { .. } => true,
+        Error::Retired { .. } | Error::NewerState { .. } | Error::ServerTooOld { .. } | Error::Pooled { .. } => true,
         Error::Database(error) if !was_served => error.code().is_some_and(|code| {
             [SqlState::INVALID_PASSWORD, SqlState::INVALID_AUTHORIZATION_SPECIFICATION, SqlState::INVALID_CATALOG_NAME]
                 .contains(code)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use postgres::Client;
 
@@ -33,11 +33,6 @@ pub(super) fn run(shared: &Arc<Shared>, mut client: Client, number: u64) {
 
 fn pass(shared: &Shared, client: &mut Client, number: u64) -> Result<(), Error> {
     let migrator = &shared.migrator;
-    if !shared.is_proven() {
-        // Once for each service that does steps: a pooler may have given no sign so far.
-        shared.source.prove_direct(client, Instant::now())?;
-        shared.prove();
-    }
     with_session(client, migrator.decision(), |client| {
         state::ensure(client)?;
         // The first one only makes the state: then the instance comes in, and has a lease to lead with.

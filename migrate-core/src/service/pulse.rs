@@ -164,7 +164,7 @@ impl<'a> Pulse<'a> {
             Registration::In(registered, beat, hint) => {
                 if let Some(sign) = hint.sign(&shared.source, self.begun) {
                     tracing::debug!(sign, "this may be a pooler");
-                    self.prove(client, &registered)?;
+                    self.prove(client, Some(&registered))?;
                 }
                 shared.let_in(Some(registered.clone()));
                 self.looked_at = Some(sent);
@@ -181,7 +181,7 @@ impl<'a> Pulse<'a> {
         let soundly = self.looked_at.is_none_or(|at| at.elapsed() > shared.migrator.limits().poll * SOUNDLY);
         let (beat, process) = instance::beat(client, registered, &shared.known, shared.term(), soundly)?;
         if self.process.replace(process).is_some_and(|before| before != process) {
-            self.prove(client, registered)?;
+            self.prove(client, Some(registered))?;
         }
         if soundly {
             self.looked_at = Some(sent);
@@ -200,13 +200,16 @@ impl<'a> Pulse<'a> {
         Ok(true)
     }
 
-    /// Makes sure that this is a session of its own; where it is not, the instance must not be taken for a live one.
-    fn prove(&self, client: &mut Client, registered: &Registered) -> Result<(), Error> {
+    /// Makes sure that this is a session of its own; where it is not, an instance that is on the list must not be taken for a
+    /// live one.
+    fn prove(&self, client: &mut Client, registered: Option<&Registered>) -> Result<(), Error> {
         let proven = self.shared.source.prove_direct(client, self.begun);
         if let Err(error @ Error::Pooled { .. }) = &proven {
             // A pooler may take its time to answer again, and whoever waits for the start should not have to.
             self.shared.fail(error.again());
-            if let Err(error) = instance::leave(client, registered) {
+            if let Some(registered) = registered
+                && let Err(error) = instance::leave(client, registered)
+            {
                 tracing::debug!(%error, "it stays on the list until its lease is over");
             }
         }
@@ -225,7 +228,16 @@ impl<'a> Pulse<'a> {
     fn take_lead(&self, client: &mut Client, is_in: bool) -> Result<bool, Error> {
         if !is_in {
             let may_lead = self.shared.migrator.limits().may_lead && !self.shared.is_leading();
-            return Ok(may_lead && leader::try_lock(client)?);
+            if !may_lead {
+                return Ok(false);
+            }
+            return match leader::holder(client)? {
+                None => self.lock(client),
+                Some(other) => {
+                    self.shared.waits(format!("the state is still to be made, by {other}"));
+                    Ok(false)
+                }
+            };
         }
         match self.shared.wants_lead() {
             None => Ok(false),
@@ -235,8 +247,18 @@ impl<'a> Pulse<'a> {
                 self.shared.notify(&Event::Deposed { pid });
                 Ok(false)
             }
-            Some(_) => leader::try_lock(client),
+            Some(_) => self.lock(client),
         }
+    }
+
+    /// Asks for the leader's lock, in a session that is known to be its own: a pooler that has given no sign so far would
+    /// keep the lock when this connection is closed. One look is enough for a service.
+    fn lock(&self, client: &mut Client) -> Result<bool, Error> {
+        if !self.shared.is_proven() {
+            self.prove(client, self.shared.registered().as_ref())?;
+            self.shared.prove();
+        }
+        leader::try_lock(client)
     }
 
     /// Waits for word from the database, or until the next beat is due.

@@ -266,8 +266,13 @@ impl Shared {
     }
 
     pub(super) fn troubled(&self, error: &Error) {
+        self.waits(error.to_string());
+    }
+
+    /// What a start waits for, in words, until the database is heard of.
+    pub(super) fn waits(&self, why: String) {
         let mut inner = self.lock();
-        inner.trouble = Some(error.to_string());
+        inner.trouble = Some(why);
         self.tell(inner);
     }
 
