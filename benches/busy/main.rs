@@ -1,7 +1,7 @@
 //! A backfill beside steady traffic at half of what the machine can do: what it takes from the traffic's throughput and
 //! latency, at default settings. `cargo bench --bench busy`; `MIGRATE_BENCH_SECONDS` sets the length of a turn, 20 by default.
 //!
-//! Four clients each read a row and update another in one transaction, at fixed times, so that a late one is counted as late.
+//! Sixteen clients each read a row and update another in one transaction, at fixed times, so that a late one is counted as late.
 //! Turns alone and beside the backfill alternate.
 
 mod traffic;
