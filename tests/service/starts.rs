@@ -64,6 +64,30 @@ fn an_instance_that_ended_long_ago_is_forgotten_and_what_it_did_is_not() {
 }
 
 #[test]
+fn an_instance_that_was_killed_and_that_no_gate_asks_for_is_taken_off_the_list_later() {
+    let (database, mut client) = till(10);
+    let first = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    first.wait(Phase::DualWrite, LONG).expect("filled");
+    first.stop();
+    // The second was silent for too short a time, a session carries the name of the third, the fourth has its lock, and there
+    // is no trace of the fifth.
+    let others = "INSERT INTO migrate.instance (application, version, host, process, tag, session_names, plans, stages, \
+                                                lease, grace, beat_at) \
+                  SELECT 'till', '1', 'here', n, 'till@1/' || n, '{}', '{}', '{}', '30 s', '60 s', \
+                         now() - CASE n WHEN 2 THEN interval '50 minutes' ELSE interval '2 hours' END \
+                  FROM generate_series(2, 5) n; \
+                  SET application_name = 'till@1/3'; \
+                  SELECT pg_advisory_lock_shared(1835624297, id::int) FROM migrate.instance WHERE process = 4";
+    client.batch_execute(others).expect("others");
+    let second = Build::DualWrite.migrator().start(database.url()).expect("a service");
+    second.ready().expect("served");
+    let states = "SELECT array_agg(state ORDER BY process) = '{live,live,live,gone}' FROM migrate.instance \
+                  WHERE application = 'till'";
+    until(&mut client, "only the last one is gone", states);
+    second.stop();
+}
+
+#[test]
 fn a_switch_by_another_is_followed_within_moments() {
     let (database, mut client) = till(10);
     let service = Build::DualWrite.migrator().start(database.url()).expect("a service");

@@ -138,6 +138,9 @@ DECLARE
     build text := format('%s@%s', application, version);
     -- Long enough to look after a weekend who was there, and short enough for a few hundred starts a day.
     kept CONSTANT interval := '7 days';
+    -- A gate that an instance keeps closed takes it off the list as soon as all evidence shows that it is gone. Where none asks,
+    -- there is no hurry.
+    missed CONSTANT interval := '1 hour';
 BEGIN
     PERFORM FROM migrate.epoch FOR SHARE;
     SELECT r.plan, r.why INTO refused_by, register.why FROM migrate.refusal(application, version, names, stages) r;
@@ -153,6 +156,19 @@ BEGIN
     VALUES (instance, application, version, host, process, tag, session_names, names, stages,
             make_interval(secs => lease), make_interval(secs => grace))
     RETURNING i.secret INTO register.secret;
+    IF EXISTS (SELECT FROM migrate.instance i WHERE i.state = 'live' AND i.beat_at + i.lease + i.grace < clock_timestamp() - missed) THEN
+        UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM (
+            SELECT e.id FROM migrate.instance e
+            WHERE e.state = 'live' AND e.beat_at + e.lease + e.grace < clock_timestamp() - missed
+              -- The class of the instances' locks is the bytes of `migi`.
+              AND NOT EXISTS (SELECT FROM pg_locks l
+                              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
+                                AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                                AND l.classid = 1835624297 AND l.objid::bigint = e.id & 2147483647)
+              AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.application_name = e.tag)
+            ORDER BY e.id LIMIT 1000 FOR UPDATE SKIP LOCKED) silent
+        WHERE i.id = silent.id;
+    END IF;
     IF EXISTS (SELECT FROM migrate.instance i WHERE i.state <> 'live' AND i.ended_at < clock_timestamp() - kept) THEN
         -- The gates tell a session that an ended instance has left over by its name. Others that come in now do the same.
         DELETE FROM migrate.instance i USING (
