@@ -35,7 +35,7 @@ pub(crate) fn backfill(
     table: &TableRow,
 ) -> Result<Vec<Closed>, Error> {
     let begun = Instant::now();
-    let fill = Fill { migrator, plan, step, table, is_silent: may_silence(client)? };
+    let fill = Fill { migrator, plan, step, table, manners: Manners::of(client)? };
     let walk = fill.walk();
     let walked = walk.walk(client, table, &fill)?;
     if let Some(closed) = walked.closed {
@@ -58,22 +58,39 @@ pub(super) fn fill_left_over(
     step: &JournalStep,
     table: &TableRow,
 ) -> Result<Option<Closed>, Error> {
-    let fill = Fill { migrator, plan, step, table, is_silent: may_silence(client)? };
+    let fill = Fill { migrator, plan, step, table, manners: Manners::of(client)? };
     fill.sweep(client, &fill.walk())
 }
 
 /// Keeps triggers from firing in a transaction.
 const SILENCE: &str = "SET LOCAL session_replication_role = replica";
 
-/// Whether the role may keep the user's triggers from firing. Of others than superusers only a try tells.
-fn may_silence(client: &mut Client) -> Result<bool, Error> {
-    let is_superuser: String = client
-        .ask_one_again("SELECT pg_catalog.current_setting('is_superuser')", &[])
-        .doing("asking for rights")?
-        .get(0);
-    if is_superuser == "on" {
-        return Ok(true);
+/// Has a commit not wait for the disk. What is lost when the server breaks down is lost with the cursor that tells of it, and
+/// done again; every later commit that does wait makes sure of all before it.
+const UNHURRIED: &str = "SET LOCAL synchronous_commit = off; ";
+
+/// How transactions of a backfill are set up.
+struct Manners {
+    /// Whether the user's own triggers are kept from firing.
+    is_silent: bool,
+    /// Whether commits wait for standbys: then they set the pace, so that writers do not wait for what a backfill has piled up.
+    has_standbys: bool,
+}
+
+impl Manners {
+    /// By what the role may do, and what the server is set to.
+    fn of(client: &mut Client) -> Result<Manners, Error> {
+        let sql = "SELECT pg_catalog.current_setting('is_superuser'), \
+                          pg_catalog.current_setting('synchronous_standby_names')";
+        let row = client.ask_one_again(sql, &[]).doing("asking for rights")?;
+        let (is_superuser, standbys): (String, String) = (row.get(0), row.get(1));
+        let is_silent = is_superuser == "on" || may_silence(client)?;
+        Ok(Manners { is_silent, has_standbys: !standbys.is_empty() })
     }
+}
+
+/// Whether a role that is no superuser may keep the user's triggers from firing: only a try tells.
+fn may_silence(client: &mut Client) -> Result<bool, Error> {
     let may = client.batch_execute(&format!("BEGIN; {SILENCE}; ROLLBACK")).is_ok();
     if !may {
         client.batch_execute("ROLLBACK").doing("asking for rights")?;
@@ -88,15 +105,15 @@ pub(super) struct Fill<'a> {
     pub(super) plan: &'a PlanRow,
     pub(super) step: &'a JournalStep,
     pub(super) table: &'a TableRow,
-    /// Whether the user's own triggers are kept from firing.
-    is_silent: bool,
+    manners: Manners,
 }
 
 impl Fill<'_> {
     /// Its writes pass the sync triggers by, and, where the role may arrange that, the user's own.
     fn walk(&self) -> Walk<'_> {
-        let silence = if self.is_silent { SILENCE } else { "" };
-        let setup = format!("SET LOCAL {BACKFILL_SETTING} = 'on'; {silence}");
+        let silence = if self.manners.is_silent { SILENCE } else { "" };
+        let unhurried = if self.manners.has_standbys { "" } else { UNHURRIED };
+        let setup = format!("{unhurried}SET LOCAL {BACKFILL_SETTING} = 'on'; {silence}");
         Walk { migrator: self.migrator, plan: self.plan, step: self.step, setup }
     }
 
@@ -221,7 +238,7 @@ impl Work for Filling<'_> {
     /// before the look.
     fn setup(&self, cursor: &Cursor) -> Option<String> {
         let (heap, name) = (&cursor.sql, literal(&cursor.sql));
-        (self.fill.is_silent && Layout::is_small(cursor)).then(|| {
+        (self.fill.manners.is_silent && Layout::is_small(cursor)).then(|| {
             format!(
                 "SET LOCAL {BACKFILL_SETTING} = 'on'; LOCK TABLE ONLY {heap} IN ROW EXCLUSIVE MODE; \
                  SELECT pg_catalog.set_config('session_replication_role', 'replica', true) \
