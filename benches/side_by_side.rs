@@ -209,28 +209,30 @@ impl Sync {
         (cpu_time(pid) - before) * 1e6 / self.rows as f64
     }
 
-    /// Single-row updates by [`CLIENTS`] clients at once, as pgbench makes them: a second on one table, two on the other, and
-    /// one on the first again. What the first differs by from itself tells how much the figures are worth.
+    /// Updates of one row by [`CLIENTS`] clients at once: a second on one table, two on the other, and one on the first again. What
+    /// the first differs by from itself tells how much the figures are worth. Nothing is waited for, no disk and no other
+    /// statement, so this is the most that the sync can take; what it takes of transactions `--bench pgbench` measures.
     fn throughput(&mut self, url: &str, seconds: u64) {
-        let head = format!("updates/s by {CLIENTS} clients");
-        println!("\n{head:<46}{:>10}{:>10}{:>10}{:>8}", "without", "with", "ratio", "bar");
-        for (name, set, bar) in [
-            ("of a column of neither side", "other = other + 1", 0.97),
-            ("of the old column", "total = total + 1", 0.85),
+        let head = format!("updates/s by {CLIENTS} clients, nothing else");
+        println!("\n{head:<46}{:>10}{:>10}{:>10}", "without", "with", "ratio");
+        for (name, set) in [
+            ("of a column of neither side", "other = other + 1"),
+            ("of the old column", "total = total + 1"),
+            ("of the new column", "SYNCED = SYNCED + 1"),
         ] {
             self.tables();
-            let sql = ["plain", "sale"].map(|table| format!("UPDATE {table} SET {set} WHERE id = $1"));
+            let sql = [("plain", "other"), ("sale", "total_cents")].map(|(table, column)| {
+                let set = set.replace("SYNCED", column);
+                format!("UPDATE {table} SET {set} WHERE id = $1")
+            });
             let mut clients: Vec<Updater> = (0..CLIENTS).map(|_| Updater::new(url, &sql, self.rows)).collect();
             let cycles: Vec<[f64; 4]> =
                 (0..seconds.div_ceil(2)).map(|_| [0, 1, 1, 0].map(|arm| updates(&mut clients, arm) as f64)).collect();
             let [without, with] = [[0, 3], [1, 2]].map(|[a, b]| median(cycles.iter().map(|c| (c[a] + c[b]) / 2.0)));
             let ratio = median(cycles.iter().map(|c| (c[1] + c[2]) / (c[0] + c[3])));
             let itself = median(cycles.iter().map(|c| c[3] / c[0]));
-            let met = if ratio >= bar { "met" } else { "MISSED" };
             let name = format!("UPDATE {name}");
-            println!(
-                "{name:<46}{without:>10.0}{with:>10.0}{ratio:>10.2}{bar:>8} {met} (without to itself: {itself:.2})"
-            );
+            println!("{name:<46}{without:>10.0}{with:>10.0}{ratio:>10.2} (without to itself: {itself:.2})");
         }
     }
 }

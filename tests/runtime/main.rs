@@ -15,6 +15,7 @@ mod bounds;
 mod configs;
 mod crossings;
 mod database;
+mod durability;
 mod exhaustive;
 mod failed_rows;
 mod gates;

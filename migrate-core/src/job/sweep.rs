@@ -207,17 +207,23 @@ impl Fill<'_> {
         Ok((rows > 0).then(|| Locked { cursor: cursor.clone(), block, rows }))
     }
 
+    /// Counts first: to know the block of each row is a fifth of what the look costs, and nearly always there is none.
     fn unfilled(&self, client: &mut Client, cursor: &Cursor, window: Window) -> Result<Unfilled, Error> {
+        let (unfilled, heap, window) = (&self.table.unfilled, &cursor.sql, window.condition());
+        let doing = "looking for rows that are not filled";
+        let sql = format!("SELECT count(*), count(*) FILTER (WHERE {unfilled}) FROM ONLY {heap} WHERE {window}");
+        let row = client.ask_one(&sql, &[]).running(doing, &sql)?;
+        let (rows, left): (i64, i64) = (row.get(0), row.get(1));
+        let rows = rows.unsigned_abs();
+        if left == 0 {
+            return Ok(Unfilled { blocks: Vec::new(), rows });
+        }
         let sql = format!(
-            "SELECT pg_catalog.array_agg(DISTINCT ((ctid::text::point)[0])::bigint) FILTER (WHERE {}), count(*) \
-             FROM ONLY {} WHERE {}",
-            self.table.unfilled,
-            cursor.sql,
-            window.condition()
+            "SELECT DISTINCT ((ctid::text::point)[0])::bigint AS block FROM ONLY {heap} WHERE {window} AND ({unfilled}) \
+             ORDER BY block"
         );
-        let row = client.ask_one(&sql, &[]).running("looking for rows that are not filled", &sql)?;
-        let blocks: Option<Vec<i64>> = row.get(0);
-        Ok(Unfilled { blocks: blocks.unwrap_or_default(), rows: row.get::<_, i64>(1).unsigned_abs() })
+        let blocks = client.ask(&sql, &[]).running(doing, &sql)?;
+        Ok(Unfilled { blocks: blocks.iter().map(|row| row.get(0)).collect(), rows })
     }
 }
 
