@@ -152,3 +152,20 @@ fn a_backfill_fires_no_trigger_of_the_user() {
     phases::carry(&MONEY, &mut client, Phase::Switch);
     assert_eq!(observed::rows(&mut client, "SELECT DISTINCT extra, total_cents = total * 100 FROM till"), ["|t"]);
 }
+
+/// What a partition has of its parent's triggers is internal to some versions of PostgreSQL.
+#[test]
+fn a_backfill_fires_no_trigger_that_a_partition_has_of_its_parent() {
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    run(
+        &mut client,
+        "CREATE TABLE person (id bigint, nick text, note text, PRIMARY KEY (id)) PARTITION BY RANGE (id); \
+         CREATE TABLE person_low PARTITION OF person FOR VALUES FROM (0) TO (100); \
+         CREATE TABLE person_high PARTITION OF person DEFAULT; \
+         INSERT INTO person SELECT g, 'Ann' FROM generate_series(1, 200) g",
+    );
+    run(&mut client, &trigger("person", "marked", "BEFORE UPDATE", "BEGIN NEW.note := 'seen'; RETURN NEW; END"));
+    phases::carry(&NAMES, &mut client, Phase::Switch);
+    assert_eq!(observed::rows(&mut client, "SELECT DISTINCT note, nickname FROM person"), ["|Ann"]);
+}

@@ -235,7 +235,7 @@ impl Work for Filling<'_> {
 
     /// To keep triggers from firing makes PostgreSQL forget all plans of the session, before and after: in a small heap that is
     /// more than what the batch costs. So it is done there only where the user has a trigger; who is making one is waited for
-    /// before the look.
+    /// before the look. To PostgreSQL 14 what a partition has of its parent's triggers is internal.
     fn setup(&self, cursor: &Cursor) -> Option<String> {
         let (heap, name) = (&cursor.sql, literal(&cursor.sql));
         (self.fill.manners.is_silent && Layout::is_small(cursor)).then(|| {
@@ -243,7 +243,8 @@ impl Work for Filling<'_> {
                 "SET LOCAL {BACKFILL_SETTING} = 'on'; LOCK TABLE ONLY {heap} IN ROW EXCLUSIVE MODE; \
                  SELECT pg_catalog.set_config('session_replication_role', 'replica', true) \
                  WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger \
-                               WHERE tgrelid = {name}::pg_catalog.regclass AND NOT tgisinternal \
+                               WHERE tgrelid = {name}::pg_catalog.regclass \
+                                 AND (NOT tgisinternal OR tgparentid <> 0) \
                                  AND tgname NOT IN ('{INSERT_TRIGGER}', '{UPDATE_TRIGGER}'))"
             )
         })
