@@ -166,7 +166,7 @@ fn a_replica_that_falls_behind_or_vanishes_holds_the_job_until_it_is_back() {
                         *stage = 4;
                     }
                     // Slowly, so that it is noticed before the end.
-                    1 | 4 => thread::sleep(Duration::from_millis(20)),
+                    1 | 4 => thread::sleep(Duration::from_millis(100)),
                     _ => {}
                 }
             }
