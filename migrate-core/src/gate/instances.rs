@@ -17,7 +17,6 @@ use crate::state::{self, Entry, PlanRow};
 const EVIDENCE: &str = "SELECT i.*, \
         greatest(0, extract(epoch FROM clock_timestamp() - i.beat_at))::float8 AS silent, \
         i.beat_at + i.lease < clock_timestamp() AS is_suspect, \
-        i.beat_at + i.lease + i.grace < clock_timestamp() AS is_overdue, \
         EXISTS (SELECT FROM pg_catalog.pg_locks l \
                 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 \
                   AND l.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = current_database()) \
@@ -26,17 +25,16 @@ const EVIDENCE: &str = "SELECT i.*, \
          WHERE a.datname = current_database() AND a.application_name = i.tag) AS sessions \
      FROM migrate.instance i WHERE i.state = 'live'";
 
-/// Takes off the list whose end all evidence shows: the lease has run out and the grace after it, its lock is free, and no
-/// session carries its name. Each of the three alone may be wrong: a paused process renews nothing and lives, a
-/// promoted standby knows no locks, and a pool may be empty for a while.
+/// Takes off the list whose end all evidence shows.
 pub(super) fn bury(client: &mut impl GenericClient) -> Result<(), Error> {
-    let sql = format!(
-        "WITH evidence AS ({EVIDENCE}) \
-         UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM evidence e \
-         WHERE i.id = e.id AND i.state = 'live' AND i.beat_at = e.beat_at \
-           AND e.is_overdue AND NOT e.has_lock AND e.sessions = 0"
-    );
-    client.tell(&sql, &[&NAMESPACE]).doing("looking for instances that are gone")?;
+    client
+        .tell(
+            "UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() \
+             WHERE i.id IN (SELECT migrate.gone('0')) AND i.state = 'live' \
+               AND i.beat_at + i.lease + i.grace < clock_timestamp()",
+            &[],
+        )
+        .doing("looking for instances that are gone")?;
     Ok(())
 }
 

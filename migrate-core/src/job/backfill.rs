@@ -67,7 +67,7 @@ const SILENCE: &str = "SET LOCAL session_replication_role = replica";
 
 /// Has a commit not wait for the disk. What is lost when the server breaks down is lost with the cursor that tells of it, and
 /// done again; every later commit that does wait makes sure of all before it.
-const UNHURRIED: &str = "SET LOCAL synchronous_commit = off; ";
+const UNHURRIED: &str = "SET LOCAL synchronous_commit = off";
 
 /// How transactions of a backfill are set up.
 struct Manners {
@@ -86,6 +86,12 @@ impl Manners {
         let (is_superuser, standbys): (String, String) = (row.get(0), row.get(1));
         let is_silent = is_superuser == "on" || may_silence(client)?;
         Ok(Manners { is_silent, has_standbys: !standbys.is_empty() })
+    }
+
+    /// What every transaction begins with; `silence` is what keeps the user's triggers from firing in it.
+    fn setup(&self, silence: &str) -> String {
+        let unhurried = if self.has_standbys { "" } else { UNHURRIED };
+        format!("{unhurried}; SET LOCAL {BACKFILL_SETTING} = 'on'; {silence}")
     }
 }
 
@@ -111,9 +117,7 @@ pub(super) struct Fill<'a> {
 impl Fill<'_> {
     /// Its writes pass the sync triggers by, and, where the role may arrange that, the user's own.
     fn walk(&self) -> Walk<'_> {
-        let silence = if self.manners.is_silent { SILENCE } else { "" };
-        let unhurried = if self.manners.has_standbys { "" } else { UNHURRIED };
-        let setup = format!("{unhurried}SET LOCAL {BACKFILL_SETTING} = 'on'; {silence}");
+        let setup = self.manners.setup(if self.manners.is_silent { SILENCE } else { "" });
         Walk { migrator: self.migrator, plan: self.plan, step: self.step, setup }
     }
 
@@ -238,15 +242,16 @@ impl Work for Filling<'_> {
     /// before the look. To PostgreSQL 14 what a partition has of its parent's triggers is internal.
     fn setup(&self, cursor: &Cursor) -> Option<String> {
         let (heap, name) = (&cursor.sql, literal(&cursor.sql));
-        (self.fill.manners.is_silent && Layout::is_small(cursor)).then(|| {
-            format!(
-                "SET LOCAL {BACKFILL_SETTING} = 'on'; LOCK TABLE ONLY {heap} IN ROW EXCLUSIVE MODE; \
+        let manners = &self.fill.manners;
+        (manners.is_silent && Layout::is_small(cursor)).then(|| {
+            manners.setup(&format!(
+                "LOCK TABLE ONLY {heap} IN ROW EXCLUSIVE MODE; \
                  SELECT pg_catalog.set_config('session_replication_role', 'replica', true) \
                  WHERE EXISTS (SELECT FROM pg_catalog.pg_trigger \
                                WHERE tgrelid = {name}::pg_catalog.regclass \
                                  AND (NOT tgisinternal OR tgparentid <> 0) \
                                  AND tgname NOT IN ('{INSERT_TRIGGER}', '{UPDATE_TRIGGER}'))"
-            )
+            ))
         })
     }
 

@@ -207,7 +207,7 @@ impl Fill<'_> {
         Ok((rows > 0).then(|| Locked { cursor: cursor.clone(), block, rows }))
     }
 
-    /// Counts first: to know the block of each row is a fifth of what the look costs, and nearly always there is none.
+    /// Counts first: to list the blocks takes a tenth more than to count, and nearly always there is none.
     fn unfilled(&self, client: &mut Client, cursor: &Cursor, window: Window) -> Result<Unfilled, Error> {
         let (unfilled, heap, window) = (&self.table.unfilled, &cursor.sql, window.condition());
         let doing = "looking for rows that are not filled";

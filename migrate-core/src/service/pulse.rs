@@ -234,7 +234,7 @@ impl<'a> Pulse<'a> {
             return match leader::holder(client)? {
                 None => self.lock(client),
                 Some(other) => {
-                    self.shared.waits(format!("the state is still to be made, by {other}"));
+                    self.shared.waits_for(format!("the state is still to be made, by {other}"));
                     Ok(false)
                 }
             };

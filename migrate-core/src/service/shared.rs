@@ -266,11 +266,11 @@ impl Shared {
     }
 
     pub(super) fn troubled(&self, error: &Error) {
-        self.waits(error.to_string());
+        self.waits_for(error.to_string());
     }
 
     /// What a start waits for, in words, until the database is heard of.
-    pub(super) fn waits(&self, why: String) {
+    pub(super) fn waits_for(&self, why: String) {
         let mut inner = self.lock();
         inner.trouble = Some(why);
         self.tell(inner);

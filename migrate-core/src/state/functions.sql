@@ -128,6 +128,19 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     ORDER BY p.id LIMIT 1
 $$;
 
+-- The instances whose end all evidence shows: the lease has run out and the grace after it, for as long as is said, their lock
+-- is free, and no session carries their name. Each of the three alone may be wrong: a paused process renews nothing and lives, a
+-- promoted standby knows no locks, and a pool may be empty for a while. The class of their locks is the bytes of `migi`.
+CREATE FUNCTION migrate.gone(since interval) RETURNS SETOF bigint
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    SELECT i.id FROM migrate.instance i, pg_database d
+    WHERE d.datname = current_database() AND i.state = 'live' AND i.beat_at + i.lease + i.grace < clock_timestamp() - since
+      AND NOT EXISTS (SELECT FROM pg_locks l
+                      WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2 AND l.database = d.oid
+                        AND l.classid = 1835624297 AND l.objid::bigint = i.id & 2147483647)
+      AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.datid = d.oid AND a.application_name = i.tag)
+$$;
+
 -- Lets an instance in, unless a plan keeps it out. Forgets others that ended long ago; what they did stays in the history.
 CREATE FUNCTION migrate.register(
     application text, version text, host text, process integer, session_names text[], names text[], stages text[],
@@ -156,19 +169,9 @@ BEGIN
     VALUES (instance, application, version, host, process, tag, session_names, names, stages,
             make_interval(secs => lease), make_interval(secs => grace))
     RETURNING i.secret INTO register.secret;
-    IF EXISTS (SELECT FROM migrate.instance i WHERE i.state = 'live' AND i.beat_at + i.lease + i.grace < clock_timestamp() - missed) THEN
-        UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp() FROM (
-            SELECT e.id FROM migrate.instance e
-            WHERE e.state = 'live' AND e.beat_at + e.lease + e.grace < clock_timestamp() - missed
-              -- The class of the instances' locks is the bytes of `migi`.
-              AND NOT EXISTS (SELECT FROM pg_locks l
-                              WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
-                                AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-                                AND l.classid = 1835624297 AND l.objid::bigint = e.id & 2147483647)
-              AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) a WHERE a.application_name = e.tag)
-            ORDER BY e.id LIMIT 1000 FOR UPDATE SKIP LOCKED) silent
-        WHERE i.id = silent.id;
-    END IF;
+    UPDATE migrate.instance i SET state = 'gone', ended_at = clock_timestamp()
+    FROM (SELECT e.id FROM migrate.instance e WHERE e.id IN (SELECT migrate.gone(missed)) FOR UPDATE SKIP LOCKED) silent
+    WHERE i.id = silent.id AND i.state = 'live' AND i.beat_at + i.lease + i.grace < clock_timestamp() - missed;
     IF EXISTS (SELECT FROM migrate.instance i WHERE i.state <> 'live' AND i.ended_at < clock_timestamp() - kept) THEN
         -- The gates tell a session that an ended instance has left over by its name. Others that come in now do the same.
         DELETE FROM migrate.instance i USING (
