@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use migrate::testing::ScratchDatabase;
-use migrate::{Event, Migrator, Plan, Settings};
+use migrate::{Event, Limit, Migrator, Plan, Settings};
 use postgres::{Client, NoTls};
 
 use crate::database;
@@ -66,6 +66,19 @@ fn filled_once(client: &mut Client) {
              WHERE s.work[1] = '{job}'"
         );
         assert_eq!(value(client, &counted), ROWS.to_string(), "{job}");
+    }
+}
+
+/// Has the backfill keep to so many rows a second from its first look on, so that its rows last for longer than the time between
+/// two looks on any machine.
+fn limited(database: &ScratchDatabase, rows_per_second: f64) -> impl Fn(&Event<'_>) + Send + Sync + 'static {
+    let operator = Mutex::new(database.connect().expect("a connection"));
+    move |event| {
+        if let Event::StepStarted { step: "backfill public.sale", .. } = event {
+            let limit = Limit::NONE.rows_per_second(rows_per_second);
+            let mut operator = operator.lock().expect("the operator");
+            database::migrator(CENTS).limit(&mut operator, None, limit, None).expect("a limit");
+        }
     }
 }
 

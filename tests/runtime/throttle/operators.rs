@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use migrate::{Closed, Event, Limit, Phase};
+use migrate::{Closed, Limit, Phase};
 
-use super::{CENTS, LONG, ROWS, after, filled_once, migrator, sale, settings};
+use super::{CENTS, LONG, ROWS, after, filled_once, limited, migrator, sale, settings};
 use crate::database;
 use crate::observed::{run, value};
 
@@ -15,8 +15,7 @@ use crate::observed::{run, value};
 fn a_pause_ends_the_run_with_who_and_why_until_it_is_over() {
     let database = database::fresh();
     let mut client = sale(&database);
-    let operator = Arc::new(Mutex::new(database.connect().expect("a connection")));
-    let limiting = Arc::clone(&operator);
+    let (limiting, operator) = (limited(&database, 20_000.0), Mutex::new(database.connect().expect("a connection")));
     let pausing = after(3, move || {
         let paused = database::migrator(CENTS).decided_by("anna").reason("the sale begins").pause(
             &mut operator.lock().expect("the operator"),
@@ -26,13 +25,7 @@ fn a_pause_ends_the_run_with_who_and_why_until_it_is_over() {
         paused.expect("a pause");
     });
     let migrator = migrator(&database, settings()).observe(move |event| {
-        // Before the first look, so that the rows last for longer than the time between two.
-        if let Event::StepStarted { step: "backfill public.sale", .. } = event {
-            let limit = Limit::NONE.rows_per_second(20_000.0);
-            database::migrator(CENTS)
-                .limit(&mut limiting.lock().expect("the operator"), None, limit, None)
-                .expect("a limit");
-        }
+        limiting(event);
         pausing(event);
     });
     for _ in 0..2 {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use migrate::testing::ScratchServer;
 use migrate::{Closed, Event};
 
-use super::{LONG, filled_once, migrator, sale, settings};
+use super::{LONG, filled_once, limited, migrator, sale, settings};
 use crate::database;
 use crate::observed::{run, value};
 
@@ -129,8 +129,9 @@ fn a_replica_that_falls_behind_or_vanishes_holds_the_job_until_it_is_back() {
     let heard = Arc::clone(&told);
     // Nothing was done to it; replay paused; that was noticed and replay resumed; the job has gone on; it was stopped; that was
     // noticed, and it was restarted.
-    let stage = Mutex::new(0);
+    let (stage, limiting) = (Mutex::new(0), limited(&database, 8_000.0));
     let migrator = migrator(&database, settings).observe(move |event| {
+        limiting(event);
         match event {
             Event::JobHeld { reason, .. } => {
                 heard.lock().expect("the events").push((*reason).to_owned());
@@ -165,8 +166,6 @@ fn a_replica_that_falls_behind_or_vanishes_holds_the_job_until_it_is_back() {
                         standby.stop_immediate().expect("a stop");
                         *stage = 4;
                     }
-                    // Slowly, so that it is noticed before the end.
-                    1 | 4 => thread::sleep(Duration::from_millis(100)),
                     _ => {}
                 }
             }
