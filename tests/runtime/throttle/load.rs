@@ -75,11 +75,11 @@ fn a_job_takes_all_of_the_time_where_nobody_is_there_and_leaves_some_where_other
     assert!(beside.iter().all(|(duty, why)| *duty <= 0.5 && !why.is_empty()), "{beside:?}");
 }
 
-/// The log of the server is small enough for a checkpoint every second or so.
+/// The log of the server is small enough for a checkpoint every second or so, and whole blocks go into it after each.
 #[test]
 fn checkpoints_that_the_job_makes_necessary_slow_it_down_beside_others() {
     let server = ScratchServer::builder().setting("max_wal_size", "32MB").setting("min_wal_size", "32MB");
-    let server = server.setting("autovacuum", "off").start_own().expect("a server");
+    let server = server.setting("autovacuum", "off").setting("full_page_writes", "on").start_own().expect("a server");
     let database = server.database().expect("a database");
     let mut client = sale(&database);
     let mut settings = settings();
