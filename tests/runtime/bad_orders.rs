@@ -268,14 +268,9 @@ fn a_session_in_a_transaction_is_refused_and_left_as_it_is() {
 fn an_error_shows_sqlstate_message_and_statement() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
-    run(
-        &mut client,
-        &format!(
-            "{TILL}; CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS \
-             $$BEGIN RAISE EXCEPTION 'no triggers in this house' USING ERRCODE = '28000', HINT = 'ask the janitor'; END$$; \
-             CREATE EVENT TRIGGER forbid ON ddl_command_start WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION forbid()"
-        ),
-    );
+    run(&mut client, TILL);
+    let what = "'no triggers in this house' USING ERRCODE = '28000', HINT = 'ask the janitor'";
+    database::forbid_triggers(&mut client, what);
     let before = observed::schema(&mut client);
     let error = database::migrator(MONEY).run(&mut client).expect_err("forbidden");
     let text = error.to_string();

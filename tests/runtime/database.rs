@@ -31,6 +31,18 @@ pub fn migrator(plan: &'static Plan) -> Migrator {
     Migrator::new(migrations).instance(tests()).soak(Duration::ZERO)
 }
 
+/// Lets nobody make a trigger on a table of the user's: it raises `what`.
+pub fn forbid_triggers(client: &mut Client, what: &str) {
+    let sql = format!(
+        "CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS \
+         $$BEGIN IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE object_identity LIKE '% on public.%') THEN \
+             RAISE EXCEPTION {what}; \
+         END IF; END$$; \
+         CREATE EVENT TRIGGER forbid ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION forbid()"
+    );
+    client.batch_execute(&sql).unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+}
+
 /// The table of a configuration as it is before the plan.
 pub fn create_item(client: &mut Client, config: &Config, partitioned: bool) {
     let context = config.context.map_or(String::new(), |(name, ty)| format!(", {name} {ty}"));

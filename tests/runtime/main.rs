@@ -44,6 +44,7 @@ mod phases;
 mod rivals;
 mod rivals_runs;
 mod role;
+mod settled;
 mod slicing;
 mod sync_lost;
 mod throttle;

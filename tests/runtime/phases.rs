@@ -23,7 +23,7 @@ mod dual_write {
     } }
     migrate::plan! { pub mod names; stage dual_write; table person (id: bigint) { nick: text => nickname: text; } }
 }
-mod contract {
+pub mod contract {
     migrate::plan! { pub mod money; stage contract; table till (id: bigint) {
         total: numeric(12, 2) not null => total_cents: bigint not null { up round(total * 100)::bigint; down total_cents / 100.0; }
     } }

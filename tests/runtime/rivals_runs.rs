@@ -65,11 +65,7 @@ fn where_the_trigger_cannot_be_made_nothing_is_filled() {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
     run(&mut client, TILL);
-    run(
-        &mut client,
-        "CREATE FUNCTION forbid() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no triggers'; END$$; \
-         CREATE EVENT TRIGGER forbid ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION forbid()",
-    );
+    database::forbid_triggers(&mut client, "'no triggers'");
     let before = observed::schema(&mut client);
     let steps = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&steps);

@@ -1,7 +1,7 @@
-//! Plans that are where nobody moves them on: their rows alone tell it, in one plain query.
+//! Plans that are where nobody moves them on: one row tells it, in one plain query.
 
 use migrate_plan::Side;
-use postgres::{Client, Row};
+use postgres::Client;
 
 use super::registry::{Knowledge, Seen, phase};
 use crate::ask::Ask;
@@ -9,72 +9,54 @@ use crate::database::DatabaseError;
 use crate::error::Error;
 use crate::state::{self, Status};
 
-/// What the rows tell.
+/// How many words the state has for each plan: see `migrate.settle`.
+const WORDS: usize = 7;
+
+/// What the row tells.
 pub(crate) enum Settled {
     /// There is no state yet.
     NoState,
-    /// All plans of the build, and those in flight that it does not know. None of its own is in flight. Whether the
-    /// database has had plans that the build does not know: then it may be older than they are.
+    /// All plans of the build; and whether the database has had others, that it does not know: then it may be older than they
+    /// are.
     All { plans: Vec<Seen>, has_others: bool },
-    /// Some are in flight, or none has ever started: their steps and the catalog have to be looked at.
+    /// Some plan is running, or none has ever started: the steps and the catalog have to be looked at.
     NotAll,
 }
 
-/// Looks at the rows of the plans. A function of the state would have to be planned anew for each call, and its parts of
-/// the catalog be read by each new session; this query is as small as can be, since every start of every process makes it.
+/// Looks whether all plans are settled. Every start of every process asks this, so it is as little work for a session that knows
+/// nothing of the state yet as can be: one row of a table without an index, and no function.
 pub(crate) fn settled(client: &mut Client, known: &Knowledge) -> Result<Settled, Error> {
-    // Without a condition or a join: to plan one costs more than to read the few rows that there are. A state without a plan
-    // answers no row, and is looked at in full.
-    let sql = "SELECT (SELECT v.compatible FROM migrate.state_version v), p.name, p.declaration, p.steps, p.status, p.side, \
-                      p.held_at, p.conflicts, p.dependents \
-               FROM migrate.plan p";
-    let rows = match client.ask(sql, &[]) {
-        Ok(rows) => rows,
+    let row = match client.ask_opt("SELECT compatible, settled FROM migrate.state_version", &[]) {
+        Ok(Some(row)) => row,
+        Ok(None) => return Ok(Settled::NoState),
         Err(error) if error.code().is_some_and(state::is_absent) => return Ok(Settled::NoState),
         Err(error) => return Err(DatabaseError::new("looking where the plans are", error).into()),
     };
-    let Some(first) = rows.first() else { return Ok(Settled::NotAll) };
-    match first.get(0) {
-        None => return Ok(Settled::NoState),
-        Some(compatible) if !state::is_compatible(compatible) => {
-            state::exists(client)?;
-        }
-        Some(_) => {}
+    if !state::is_compatible(row.get(0)) {
+        state::exists(client)?;
     }
+    let Some(words) = row.get::<_, Option<Vec<&str>>>(1) else { return Ok(Settled::NotAll) };
     let mut plans: Vec<Seen> =
         known.names.iter().enumerate().map(|(place, name)| Seen::not_started(place, name)).collect();
     let mut has_others = false;
-    for row in rows {
-        let name: &str = row.get(1);
-        let status = Status::of(row.get(4));
-        let place = known.names.iter().position(|known| *known == name);
-        has_others |= place.is_none();
-        match (place, status) {
-            (Some(_), Status::Running) => return Ok(Settled::NotAll),
+    for words in words.chunks_exact(WORDS) {
+        match known.names.iter().position(|name| *name == words[0]) {
+            Some(place) => settle(&mut plans[place], known.declarations[place], words),
             // History, of a plan that was deleted from the code.
-            (None, Status::Finished | Status::Reverted) => continue,
-            _ => {}
-        }
-        match place {
-            Some(place) => plans[place] = seen(&row, known, Some(place), name, status),
-            None => plans.push(seen(&row, known, None, name, status)),
+            None => has_others = true,
         }
     }
     Ok(Settled::All { plans, has_others })
 }
 
-/// A plan of which no step is being done.
-fn seen(row: &Row, known: &Knowledge, place: Option<usize>, name: &str, status: Status) -> Seen {
-    let is_other = place.is_some_and(|place| row.get::<_, &str>(2) != known.declarations[place]);
-    Seen {
-        place,
-        status: Some(status),
-        side: state::side_of(row.get(5)).unwrap_or(Side::Old),
-        held_at: row.get::<_, Option<&str>>(6).map(phase),
-        is_edited: status != Status::Reverted && is_other,
-        done: if status == Status::Finished { usize::try_from(row.get::<_, i32>(3)).unwrap_or(0) } else { 0 },
-        conflicts: row.get::<_, i64>(7).unsigned_abs(),
-        dependents: row.get(8),
-        ..Seen::not_started(0, name)
-    }
+/// Fills in what a plan's words tell: no step of it is being done.
+fn settle(seen: &mut Seen, known: &str, words: &[&str]) {
+    let &[_, declaration, steps, status, side, conflicts, held_at] = words else { return };
+    let status = Status::of(status);
+    seen.status = Some(status);
+    seen.side = state::side_of(side).unwrap_or(Side::Old);
+    seen.held_at = (!held_at.is_empty()).then(|| phase(held_at));
+    seen.is_edited = status != Status::Reverted && declaration != known;
+    seen.done = if status == Status::Finished { steps.parse().unwrap_or(0) } else { 0 };
+    seen.conflicts = conflicts.parse().unwrap_or(0);
 }

@@ -13,8 +13,10 @@ const TICK: Duration = Duration::from_millis(200);
 
 /// Begins the work of a service.
 pub(super) fn spawn(shared: &Arc<Shared>) {
-    let shared = Arc::clone(shared);
-    start("migrate", move || supervise(&shared));
+    let supervised = Arc::clone(shared);
+    start("migrate", move || supervise(&supervised));
+    // At once, since somebody waits for it.
+    begin_pulse(shared);
 }
 
 /// Starts a thread. Where the system has none to give, a service fails as it does without a database: it is not ready.
@@ -26,7 +28,6 @@ pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) {
 
 fn supervise(shared: &Arc<Shared>) {
     let mut was_fenced = false;
-    begin_pulse(shared);
     while !shared.migrator.is_stopping() {
         shared.pause(TICK);
         if shared.has_wakers() {

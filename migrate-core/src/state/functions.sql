@@ -1,6 +1,27 @@
 -- What applications ask of the state. They run with its owner's rights: a role that may only read and write its own
 -- tables can register, renew its lease and follow.
 
+-- Writes down where the plans are once none of them is running. Whoever starts or ends one waits here for others that do, and
+-- sees in the next statement what they did: so the last of them writes what all have left.
+CREATE FUNCTION migrate.settle() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off AS $$
+BEGIN
+    PERFORM FROM migrate.state_version FOR UPDATE;
+    UPDATE migrate.state_version SET settled = (
+        SELECT CASE WHEN bool_or(p.status = 'running') THEN NULL ELSE array_agg(w.word ORDER BY p.id, w.place) END
+        FROM migrate.plan p
+        CROSS JOIN unnest(ARRAY[p.name, p.declaration, p.steps::text, p.status, p.side, p.conflicts::text,
+                                coalesce(p.held_at, '')]) WITH ORDINALITY AS w(word, place));
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER settle AFTER INSERT OR DELETE ON migrate.plan FOR EACH ROW EXECUTE FUNCTION migrate.settle();
+-- A plan that goes on running has let nobody write that all are settled.
+CREATE TRIGGER settle_changes AFTER UPDATE ON migrate.plan FOR EACH ROW
+    WHEN (OLD.status <> 'running' OR NEW.status <> 'running') EXECUTE FUNCTION migrate.settle();
+-- In every session, whatever of the user's triggers is silenced in it.
+ALTER TABLE migrate.plan ENABLE ALWAYS TRIGGER settle, ENABLE ALWAYS TRIGGER settle_changes;
+
 -- The running plans of which the catalog does not show what the journal says. All are looked at together: to ask for each is
 -- most of what a start costs with many plans half way.
 CREATE FUNCTION migrate.unsound() RETURNS bigint[]

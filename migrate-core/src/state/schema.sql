@@ -1,11 +1,15 @@
 -- The state of all plans of this database. Everything the runner knows is here: any instance can go on
 -- from it at any time.
 
+-- One row, and what every start of every process asks for first: without a key and a check, since a new session would have to
+-- read of each of them in the catalog.
 CREATE TABLE migrate.state_version (
-    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     version integer NOT NULL,
     -- The oldest version of a library that may work with this state: builds with older libraries live on beside newer.
-    compatible integer NOT NULL
+    compatible integer NOT NULL,
+    -- Where no plan is running: all plans, each in these words: name, declaration, steps, status, side, conflicts, and the phase
+    -- that it is held at or nothing. Triggers on the plans keep it.
+    settled text[]
 );
 
 -- Taken for share by whoever registers, and for update by whoever closes a plan to older builds: so no older build comes
@@ -297,7 +301,6 @@ CREATE TABLE migrate.statement_seen (
     PRIMARY KEY (plan, queryid)
 );
 
--- Every application may ask which side to use; the rest is for the runner's role.
--- What tells that there is nothing to do, and the side to use.
-GRANT SELECT (id, name, declaration, steps, status, side, held_at, conflicts, dependents) ON migrate.plan TO PUBLIC;
+-- Every application may ask whether there is something to do, and which side to use; the rest is for the runner's role.
 GRANT SELECT ON migrate.state_version TO PUBLIC;
+GRANT SELECT (name, side) ON migrate.plan TO PUBLIC;
