@@ -1,5 +1,5 @@
-//! The slices of a backfill: by the column that spreads the rows of each block best, or by their place, and by another when
-//! that column is not there any more.
+//! The slices of a backfill: by the column that spreads the rows of each block evenly, or by their place, and by another when that
+//! column is not there any more.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,39 +62,67 @@ fn filled_once(client: &mut Client) {
     assert!(!condition.contains("migrate.backfill"), "what is filled knows no backfill: {condition}");
 }
 
+/// Fills the table, which becomes half as large again at most; one pass doubles it.
+fn fill(client: &mut Client, what: &str) {
+    let size = "SELECT pg_relation_size('sale')";
+    let before: i64 = observed::value(client, size).parse().expect("a number");
+    assert!(migrator().run(client).expect("a run").is_complete());
+    filled_once(client);
+    let after: i64 = observed::value(client, size).parse().expect("a number");
+    assert!(after * 2 < before * 3, "{what}: {before} bytes became {after}");
+}
+
 #[test]
-fn the_column_that_spreads_the_rows_of_a_block_best_says_their_slice() {
+fn a_column_that_spreads_the_rows_of_a_block_evenly_says_their_slice() {
     let (server, _database) = alone();
     for (id, number, name, expected) in [
         ("g", "0", "number", "id"),
         ("-g", "0", "number", "id"),
-        // Of these every row would be in one slice.
-        ("g * 16", "0", "number", ""),
-        ("g * 16", "g % 2", "number", ""),
-        ("g * 16", "-g / 2", QUOTED, "Numb\"er"),
+        ("g * 16", "0", "number", "id"),
+        ("hashint8(g)", "0", "number", ""),
+        ("hashint8(g)", "g % 2", "number", ""),
+        ("hashint8(g)", "-g", QUOTED, "Numb\"er"),
         // As a variable of the batch is called.
-        ("g * 16", "g", "filled", "filled"),
-        // No better than a hash.
+        ("hashint8(g)", "g", "filled", "filled"),
         ("hashint8(g)", "hashint8(g + 1)", "number", ""),
+        // The largest and the smallest numbers.
+        ("9223372036854775807 - g", "g - 2147483648", "number", "id"),
+        ("g - 9223372036854775808", "2147483647 - g", "number", "id"),
     ] {
         let database = server.database().expect("a fresh database");
         let mut client = database.connect().expect("a connection");
         sale(&mut client, id, number, name);
-        let before: i64 = observed::value(&mut client, "SELECT pg_relation_size('sale')").parse().expect("a number");
-        assert!(migrator().run(&mut client).expect("a run").is_complete());
+        fill(&mut client, &format!("{id}, {number}"));
         assert_eq!(slice_by(&mut client), expected, "{id}, {number}");
-        filled_once(&mut client);
-        let after: i64 = observed::value(&mut client, "SELECT pg_relation_size('sale')").parse().expect("a number");
-        // One pass doubles the table.
-        assert!(after * 2 < before * 3, "{id}, {number}: {before} bytes became {after}");
     }
+}
+
+/// Of its blocks each has other places than the next, and its keys are in no order.
+#[test]
+fn a_table_that_was_written_to_for_long_is_filled_in_slices_too() {
+    let (_server, database) = alone();
+    let mut client = database.connect().expect("a connection");
+    sale(&mut client, "hashint8(g)", "0", "number");
+    for round in 1..=3 {
+        run(
+            &mut client,
+            &format!(
+                "CREATE TABLE kept AS SELECT * FROM sale WHERE hashint8(id + {round}) % 3 = 0; \
+                 DELETE FROM sale WHERE hashint8(id + {round}) % 3 = 0; UPDATE sale SET name = name WHERE hashint8(id) % 7 = {round}"
+            ),
+        );
+        run(&mut client, "VACUUM sale");
+        run(&mut client, "INSERT INTO sale TABLE kept; DROP TABLE kept");
+    }
+    fill(&mut client, "written to");
+    assert_eq!(slice_by(&mut client), "");
 }
 
 #[test]
 fn a_backfill_goes_on_where_its_column_got_another_name_while_it_stood() {
     let (_server, database) = alone();
     let mut client = database.connect().expect("a connection");
-    sale(&mut client, "g * 16", "g", QUOTED);
+    sale(&mut client, "hashint8(g)", "g", QUOTED);
     let mut runner = database.connect().expect("a connection");
     let pid: i32 = runner.query_one("SELECT pg_backend_pid()", &[]).expect("a process").get(0);
     let (later, killer) = (AtomicU32::new(0), Mutex::new(database.connect().expect("a connection")));

@@ -265,7 +265,7 @@ impl Work for Filling<'_> {
 
     fn rows(&mut self, transaction: &mut Transaction<'_>, cursor: &Cursor, portion: Portion) -> Result<Batch, Error> {
         // What fails here is found and kept by the sweep; the rest of the block must not wait for it.
-        Ok(self.fill.rows(transaction, cursor, &portion.condition(&cursor.slicing))?.0)
+        Ok(self.fill.rows(transaction, cursor, &portion.condition(&cursor.sql, &cursor.slicing))?.0)
     }
 
     fn ring(&mut self, client: &mut Client, cursor: &Cursor) -> Result<Ring, Error> {

@@ -6,7 +6,7 @@ use postgres::{GenericClient, Row};
 use super::MARK;
 use super::lane::lanes;
 use super::place::{Place, Ring};
-use super::slicing::Slicing;
+use super::slicing::{Key, Slicing};
 use crate::ask::Ask;
 use crate::catalog::{self, Heap};
 use crate::database::Doing;
@@ -48,7 +48,7 @@ impl Cursor {
             first: 0,
             blocks,
             place: Place::before(0),
-            slicing: Slicing::Place,
+            slicing: Slicing::NONE,
         }
     }
 
@@ -115,7 +115,7 @@ pub(super) fn cursors(
                  JOIN heap h ON h.relation = l.relation \
                  WHERE before.gone >= 0 AND NOT EXISTS (SELECT FROM kept k WHERE k.relation = h.relation) \
                  RETURNING c.*) \
-             SELECT relation, lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block, slice_by, \
+             SELECT relation, lane, first_block, blocks, next_block, ring_end, slices, slice, slice_block, slice_by, slice_ends, \
                     slice_by = '' OR EXISTS (SELECT FROM pg_catalog.pg_attribute a \
                         WHERE a.attrelid = c.relation AND a.attname = c.slice_by AND a.attnotnull AND NOT a.attisdropped) \
              FROM (SELECT * FROM made UNION ALL SELECT * FROM kept) c ORDER BY relation, lane",
@@ -127,14 +127,14 @@ pub(super) fn cursors(
         let heap = heaps.iter().find(|heap| heap.relation == relation)?;
         let place =
             Place { ring: row.get(4), ring_end: row.get(5), slices: row.get(6), slice: row.get(7), block: row.get(8) };
-        let is_sliced_so: bool = row.get(10);
+        let is_sliced_so: bool = row.get(11);
         Some(Cursor {
             lane: row.get(1),
             first: row.get(2),
             blocks: row.get(3),
             // The column may have got another name.
             place: if is_sliced_so { place } else { place.in_one_pass() },
-            slicing: Slicing::from_name(row.get(9)),
+            slicing: Slicing { key: Key::from_name(row.get(9)), ends: row.get(10) },
             ..Cursor::at_first(heap.clone())
         })
     };
@@ -146,11 +146,11 @@ pub(super) fn cursors(
 /// cursor and answers no row.
 pub(super) fn moving(plan: &PlanRow, step: &JournalStep, cursor: &Cursor, to: Place, work: &str) -> String {
     let Place { ring, ring_end, slices, slice, block } = to;
-    let slice_by = literal(cursor.slicing.name());
+    let (slice_by, slice_ends) = (literal(cursor.slicing.key.name()), cursor.slicing.ends_sql());
     format!(
         "WITH \"{MARK}\" AS (SELECT), {work}, moved AS ( \
          UPDATE migrate.cursor AS c SET next_block = {ring}, ring_end = {ring_end}, slices = {slices}, slice = {slice}, \
-                slice_block = {block}, slice_by = {slice_by}, rows_done = c.rows_done + batch.rows, \
+                slice_block = {block}, slice_by = {slice_by}, slice_ends = '{slice_ends}', rows_done = c.rows_done + batch.rows, \
                 mismatches = c.mismatches + batch.mismatches, updated_at = clock_timestamp() \
          FROM batch WHERE c.plan = {} AND c.step = {} AND c.relation = {} AND c.lane = {} AND {IN_TERM} \
          RETURNING batch.rows, batch.mismatches) \

@@ -4,7 +4,7 @@ use migrate_plan::ident::quote;
 use postgres::GenericClient;
 
 use super::cursor::Cursor;
-use super::slicing::Slicing;
+use super::slicing::{Key, Slicing, Spread};
 use crate::database::Doing;
 use crate::error::Error;
 use crate::state::{PlanRow, TableRow};
@@ -15,14 +15,21 @@ const SMALL: i64 = 256;
 /// How many blocks are looked at.
 const SAMPLE: f64 = 32.0;
 
-/// The slices where the key's index is the only one, by a hash. With 300,000 rows of 200 bytes on PostgreSQL 15, six took as
-/// much of the backend's time as four, 7.5 µs a row by a bigint and 9.4 by a random uuid, and left a tenth less WAL and 31 % of
-/// growth in place of 40; eight and twelve took 10 to 20 % more time.
-const FEWEST: i64 = 6;
+/// What a visit of a block costs, in microseconds of the backend's time. These figures and those below were found with 1,000,000 rows
+/// of 200 bytes on PostgreSQL 15, from 6 slices to 24.
+const VISIT: f64 = 3.0;
 
-/// The same by a column. With 600,000 rows eight took as much time as four, or less by a random uuid, and let the table grow by
-/// 18 % in place of 29.
-const FEWEST_BY_COLUMN: i64 = 8;
+/// What it costs for each row of the block, by a key and by place.
+const LOOK_BY_KEY: f64 = 0.1;
+const LOOK_BY_PLACE: f64 = 0.056;
+
+/// What a row costs that is looked at by its place.
+const FETCH: f64 = 0.58;
+
+/// What a row costs that does not stay in its block, at the end of the table and in each index: more than its time, since the log
+/// and the table grow with it.
+const STRAY: f64 = 4.0;
+const ENTRY: f64 = 7.0;
 
 /// The header of a block, and the pointer to a row in it.
 const HEADER: f64 = 24.0;
@@ -37,13 +44,14 @@ pub(super) struct Layout {
     blocks: i64,
     block_size: f64,
     rows_per_block: f64,
-    /// Bytes of a row, with its header.
+    /// Bytes of a row, with its header, and what fills it up.
     width: f64,
     /// Bytes that the new columns add to it.
     added: f64,
     /// With the primary key's.
     indexes: i64,
-    pub(super) slicing: Slicing,
+    /// The ways to spread the rows of a block over slices.
+    spreads: Vec<Spread>,
 }
 
 impl Layout {
@@ -68,7 +76,7 @@ impl Layout {
                    FROM migrate.plan_table p JOIN pg_attribute a ON a.attrelid = $1 AND a.attname = ANY (p.new_columns) \
                    WHERE p.plan = $2 AND p.place = $3) n, \
                   (SELECT count(*) AS rows, count(DISTINCT (ctid::text::point)[0]) AS blocks, \
-                          coalesce(avg(pg_column_size(t)), 0)::float8 AS width, \
+                          coalesce(avg(ceil(pg_column_size(t)::float8 / {ALIGNMENT}) * {ALIGNMENT}), 0)::float8 AS width, \
                           coalesce(avg({}), 0)::float8 AS old \
                    FROM ONLY {} AS t TABLESAMPLE SYSTEM ({share})) s",
             if old.is_empty() { "0".to_owned() } else { old.join(" + ") },
@@ -78,15 +86,15 @@ impl Layout {
             .query_one(&sql, &[&cursor.relation, &plan.id, &table.place])
             .running("looking at a sample of a table", &sql)?;
         let (fixed, others, rows, blocks): (f64, i64, i64, i64) = (row.get(2), row.get(3), row.get(4), row.get(5));
-        let old: f64 = row.get(7);
+        let (old, rows_per_block): (f64, f64) = (row.get(7), rows as f64 / blocks.max(1) as f64);
         Ok(Layout {
             blocks: cursor.heap_blocks,
             block_size: row.get(0),
-            rows_per_block: rows as f64 / blocks.max(1) as f64,
+            rows_per_block,
             width: row.get(6),
             added: fixed + if others > 0 { old } else { 0.0 },
             indexes: row.get(1),
-            slicing: Slicing::of(client, cursor, share)?,
+            spreads: Spread::of(client, cursor, share, rows_per_block)?,
         })
     }
 
@@ -95,62 +103,131 @@ impl Layout {
         cursor.blocks < SMALL
     }
 
-    /// The slices that suit it. A slice costs another visit of each block, of the cost of half an update in place for every
-    /// ten rows; a row that does not stay costs an entry in each index. What the new columns add must find room as well: where
-    /// that is more than what the rows that leave make, no number of slices helps.
-    pub(super) fn slices(&self) -> i32 {
-        let versions = (self.width + self.added) / ALIGNMENT;
-        let wider = versions.ceil() * ALIGNMENT + POINTER;
-        if self.blocks < SMALL || self.rows_per_block < 4.0 || self.added / wider > 0.5 {
-            return 1;
+    /// The slices that suit it.
+    pub(super) fn slicing(&self) -> Slicing {
+        if self.blocks < SMALL || self.rows_per_block < 4.0 || self.added / self.wider() > 0.5 {
+            return Slicing::NONE;
         }
-        let needed = self.rows_per_block * wider;
+        let most = (self.rows_per_block / 2.0) as i32;
+        let ways = self.spreads.iter().flat_map(|spread| (0..=most).map(move |leaving| (spread, f64::from(leaving))));
+        let ways = ways.filter_map(|(spread, leaving)| {
+            let rows = self.rows(leaving, spread.is_even)?;
+            Some((self.cost(&spread.key, leaving, rows.len()), spread, rows))
+        });
+        let best = ways.min_by(|(one, ..), (other, ..)| one.total_cmp(other));
+        best.map_or(Slicing::NONE, |(_, spread, rows)| spread.slicing(&rows))
+    }
+
+    /// Bytes of a row once it is filled, with its pointer.
+    fn wider(&self) -> f64 {
+        ((self.width + self.added) / ALIGNMENT).ceil() * ALIGNMENT + POINTER
+    }
+
+    /// How many rows of a block each slice may have, where so many rows of the first leave the block: of each later one as many as
+    /// find room at once. Nothing where that is less than one.
+    fn rows(&self, leaving: f64, is_even: bool) -> Option<Vec<f64>> {
         // Values kept out of line count in the width, and not in the block.
         let used = (self.rows_per_block * (self.width + POINTER)).min(self.block_size - HEADER);
-        let room = (self.block_size - HEADER - used) / needed;
-        let by_indexes = 4 * self.indexes.clamp(1, 4);
-        let by_indexes = match self.slicing {
-            Slicing::Place => by_indexes.max(FEWEST),
-            Slicing::Column(_) => by_indexes.max(FEWEST_BY_COLUMN).unsigned_abs().next_power_of_two() as i64,
-        };
-        let by_room = (1.0 / room.max(0.01)).ceil() as i64;
-        let by_rows = (self.rows_per_block / 2.0) as i64;
-        self.slicing.at_most(by_indexes.min(by_room).min(by_rows).max(1) as i32)
+        let in_block = used / self.rows_per_block - POINTER;
+        let new = in_block + self.wider() - self.width;
+        let (mut left, mut free) = (self.rows_per_block, self.block_size - HEADER - used);
+        let (mut leaving, mut slices) = (leaving, Vec::new());
+        // Less than a half of a row is no slice: it goes with the last one.
+        while left >= 0.5 {
+            let staying = fitting(free / new, is_even).min(left - leaving);
+            if staying + leaving < 1.0 && left >= 1.0 {
+                return None;
+            }
+            slices.push(staying + leaving);
+            left -= staying + leaving;
+            // The old version goes, and its pointer stays, for the indexes.
+            free += leaving * in_block - staying * (new - in_block);
+            leaving = 0.0;
+        }
+        Some(slices)
     }
+
+    fn cost(&self, key: &Key, leaving: f64, slices: usize) -> f64 {
+        let (look, fetch) = match key {
+            Key::Place => (LOOK_BY_PLACE, FETCH),
+            Key::Column(_) => (LOOK_BY_KEY, 0.0),
+        };
+        slices as f64 * (VISIT + look * self.rows_per_block)
+            + fetch * self.rows_per_block
+            + leaving * (STRAY + ENTRY * self.indexes as f64)
+    }
+}
+
+/// Of how many rows of a block there may be a slice, where there is room for so many.
+fn fitting(room: f64, is_even: bool) -> f64 {
+    // Where chance spreads them, one slice of many has its root more than the average.
+    if is_even { room.floor() } else { (((1.0 + 4.0 * room).sqrt() - 1.0) / 2.0).powi(2) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, Slicing};
+    use super::{Key, Layout, Slicing, Spread};
 
-    const FULL: Layout = Layout {
-        blocks: 10_000,
-        block_size: 8192.0,
-        rows_per_block: 41.0,
-        width: 192.0,
-        added: 8.0,
-        indexes: 4,
-        slicing: Slicing::Place,
-    };
+    fn by_key() -> Spread {
+        Spread::by_column("id".to_owned(), 41.0, true)
+    }
+
+    fn by_place(is_even: bool) -> Spread {
+        Spread::by_place([vec![0.0], vec![1.0; 41]].concat(), is_even)
+    }
+
+    fn full() -> Layout {
+        Layout {
+            blocks: 10_000,
+            block_size: 8192.0,
+            rows_per_block: 41.0,
+            width: 192.0,
+            added: 8.0,
+            indexes: 4,
+            spreads: vec![by_place(true), by_key()],
+        }
+    }
 
     #[test]
-    fn the_more_indexes_the_more_slices() {
-        assert_eq!([0, 1, 2, 4, 9].map(|indexes| Layout { indexes, ..FULL }.slices()), [6, 6, 8, 16, 16]);
-        let slices = |indexes| Layout { indexes, slicing: Slicing::Column("id".to_owned()), ..FULL }.slices();
-        assert_eq!([0, 1, 2, 3, 4, 9].map(slices), [8, 8, 8, 16, 16, 16]);
+    fn a_slice_has_as_many_rows_as_there_is_room_for() {
+        let rows = full().rows(4.0, true).expect("slices");
+        assert_eq!(rows, [4.0, 4.0, 4.0, 3.0, 3.0, 3.0, 3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 2.0, 2.0, 1.0]);
+        assert_eq!(full().rows(0.0, true), None, "nothing finds room in a full block");
+        let roomy = Layout { rows_per_block: 30.0, ..full() };
+        assert_eq!(roomy.rows(0.0, true).expect("slices"), [11.0, 10.0, 9.0]);
+    }
+
+    #[test]
+    fn the_more_indexes_the_fewer_rows_leave_and_many_slices_go_by_place() {
+        let chosen = [0, 1, 2, 4, 9].map(|indexes| {
+            let slicing = Layout { indexes, ..full() }.slicing();
+            (slicing.key.name() == "id", slicing.ends.len())
+        });
+        assert_eq!(chosen, [(true, 5), (true, 7), (true, 11), (false, 15), (false, 24)]);
+    }
+
+    #[test]
+    fn rows_that_are_spread_by_chance_find_less_room() {
+        let chance = Layout { spreads: vec![by_place(false)], ..full() }.slicing();
+        assert!(chance.slices() > full().slicing().slices(), "{chance:?}");
+        let even = Layout { spreads: vec![by_place(false), by_key()], ..full() }.slicing();
+        assert_eq!(even.key, Key::Column("id".to_owned()));
     }
 
     #[test]
     fn one_pass_is_enough_where_blocks_are_roomy_few_or_of_few_rows_or_the_rows_become_much_wider() {
-        assert_eq!(Layout { rows_per_block: 20.0, ..FULL }.slices(), 1);
-        assert_eq!(Layout { rows_per_block: 30.0, ..FULL }.slices(), 3);
-        assert_eq!(Layout { blocks: 100, ..FULL }.slices(), 1);
-        assert_eq!(Layout { rows_per_block: 2.0, width: 3000.0, ..FULL }.slices(), 1);
-        assert_eq!(Layout { added: 300.0, ..FULL }.slices(), 1);
+        for one in [
+            Layout { rows_per_block: 20.0, ..full() },
+            Layout { blocks: 100, ..full() },
+            Layout { rows_per_block: 2.0, width: 3000.0, ..full() },
+            Layout { added: 300.0, ..full() },
+        ] {
+            assert_eq!(one.slicing(), Slicing::NONE, "{one:?}");
+        }
     }
 
     #[test]
     fn values_kept_out_of_line_do_not_count_as_used() {
-        assert_eq!(Layout { width: 9000.0, ..FULL }.slices(), 16);
+        assert!(Layout { width: 9000.0, ..full() }.slicing().slices() > 8);
     }
 }

@@ -56,7 +56,7 @@ pub(super) struct Passes<'a> {
     step: &'a JournalStep,
     table: &'a TableRow,
     /// The slices that suit a heap, once it was looked at.
-    heap: Option<(u32, i32, Slicing)>,
+    heap: Option<(u32, Slicing)>,
     begun: Instant,
     /// Of the slices after the first of this ring.
     updates: Updates,
@@ -91,10 +91,10 @@ impl<'a> Passes<'a> {
     /// How the next blocks of a heap are done.
     pub(super) fn ring(&mut self, client: &mut Client, cursor: &Cursor) -> Result<Ring, Error> {
         self.updates = Updates::default();
-        let (slices, slicing) = self.slices(client, cursor)?;
+        let slicing = self.slicing(client, cursor)?;
         let blocks = if self.migrator.limits().workers > 1 { WIDE_RING } else { RING };
-        let one = Ring { blocks, slices: 1, slicing: Slicing::Place };
-        if slices == 1 {
+        let one = Ring { blocks, slicing: Slicing::NONE };
+        if slicing == Slicing::NONE {
             return Ok(one);
         }
         let patience = self.held.map_or(LONG, |(_, since)| since.elapsed().min(LONG));
@@ -108,24 +108,30 @@ impl<'a> Passes<'a> {
             self.rest -= 1;
             return Ok(one);
         }
-        Ok(Ring { blocks, slices, slicing })
+        Ok(Ring { blocks, slicing })
     }
 
-    fn slices(&mut self, client: &mut Client, cursor: &Cursor) -> Result<(i32, Slicing), Error> {
+    fn slicing(&mut self, client: &mut Client, cursor: &Cursor) -> Result<Slicing, Error> {
         if Layout::is_small(cursor) {
-            return Ok((1, Slicing::Place));
+            return Ok(Slicing::NONE);
         }
-        if let Some((relation, slices, slicing)) = &self.heap
+        if let Some((relation, slicing)) = &self.heap
             && *relation == cursor.relation
         {
-            return Ok((*slices, slicing.clone()));
+            return Ok(slicing.clone());
         }
         let layout = Layout::of(client, self.plan, self.table, cursor)?;
-        let slices = layout.slices();
-        tracing::debug!(plan = self.plan.name, table = cursor.shown, slices, ?layout, "chose the passes of a backfill");
-        self.heap = Some((cursor.relation, slices, layout.slicing.clone()));
+        let slicing = layout.slicing();
+        tracing::debug!(
+            plan = self.plan.name,
+            table = cursor.shown,
+            ?slicing,
+            ?layout,
+            "chose the passes of a backfill"
+        );
+        self.heap = Some((cursor.relation, slicing.clone()));
         (self.rest, self.next_rest) = (0, 1);
-        Ok((slices, layout.slicing))
+        Ok(slicing)
     }
 
     /// Counts a batch; answers whether the rest of its ring is better done in one pass.

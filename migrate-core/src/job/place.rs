@@ -35,13 +35,12 @@ pub(super) struct Portion {
 }
 
 impl Portion {
-    /// The condition on a row.
-    pub(super) fn condition(self, slicing: &Slicing) -> String {
-        let window = self.window.condition();
+    /// The condition on a row of this heap.
+    pub(super) fn condition(self, heap: &str, slicing: &Slicing) -> String {
         if self.slices == 1 {
-            return window;
+            return self.window.condition();
         }
-        format!("{window} AND {}", slicing.condition(self.slice, self.slices))
+        slicing.condition(heap, self.window, self.slice)
     }
 
     /// Whether an earlier slice has made room in its blocks.
@@ -54,13 +53,12 @@ impl Portion {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ring {
     pub(super) blocks: i64,
-    pub(super) slices: i32,
     pub(super) slicing: Slicing,
 }
 
 impl Ring {
     /// All that is left, in one pass.
-    pub(super) const REST: Ring = Ring { blocks: i64::MAX, slices: 1, slicing: Slicing::Place };
+    pub(super) const REST: Ring = Ring { blocks: i64::MAX, slicing: Slicing::NONE };
 }
 
 /// The place of a job in a heap, as the table of cursors has it.
@@ -88,7 +86,7 @@ impl Place {
 
     /// Begins a ring, in a heap of this many blocks.
     pub(super) fn begin(self, ring: &Ring, blocks: i64) -> Place {
-        Place { ring_end: self.ring.saturating_add(ring.blocks).min(blocks), slices: ring.slices, ..self }
+        Place { ring_end: self.ring.saturating_add(ring.blocks).min(blocks), slices: ring.slicing.slices(), ..self }
     }
 
     /// The same ring from its begin, in one pass: the rows that are done already are passed over.
@@ -122,10 +120,11 @@ impl Place {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slicing::Key;
     use super::*;
 
     fn ring(slices: i32) -> Ring {
-        Ring { blocks: 10, slices, slicing: Slicing::Place }
+        Ring { blocks: 10, slicing: Slicing { key: Key::Place, ends: (1..=slices).collect() } }
     }
 
     #[test]
@@ -155,7 +154,10 @@ mod tests {
         let place = place.after(place.portion(10));
         assert_eq!((place.slice, place.block), (1, 7));
         let place = place.in_one_pass();
-        assert_eq!(place.portion(100).condition(&Slicing::Place), "ctid >= '(7,0)'::tid AND ctid < '(17,0)'::tid");
+        assert_eq!(
+            place.portion(100).condition("t", &ring(4).slicing),
+            "ctid >= '(7,0)'::tid AND ctid < '(17,0)'::tid"
+        );
         assert_eq!(place.after(place.portion(100)), Place::before(17));
     }
 }

@@ -35,7 +35,7 @@ impl Walk<'_> {
         if manner == Manner::Rows {
             return self.rows(client, cursor, work, portion);
         }
-        let condition = portion.condition(&cursor.slicing);
+        let condition = portion.condition(&cursor.sql, &cursor.slicing);
         let sql = match manner {
             Manner::PastLocks => work.past_locks(cursor, &condition),
             _ => work.batch(cursor, &condition),

@@ -220,7 +220,7 @@ impl Work for Comparing<'_> {
         let sql = marked(&format!(
             "SELECT {shown} FROM ONLY {} WHERE {} AND ({}) LIMIT {}",
             cursor.sql,
-            portion.condition(&cursor.slicing),
+            portion.condition(&cursor.sql, &cursor.slicing),
             self.0.table.mismatch,
             KEPT.saturating_sub(self.0.kept.load(Ordering::Relaxed))
         ));
@@ -237,7 +237,7 @@ impl Work for Comparing<'_> {
         let sql = marked(&format!(
             "SELECT ctid::text, {shown} FROM ONLY {} WHERE {}",
             cursor.sql,
-            portion.condition(&cursor.slicing)
+            portion.condition(&cursor.sql, &cursor.slicing)
         ));
         let places = transaction.query(&sql, &[]).doing("listing the rows of a block")?;
         let mut total = Batch::default();

@@ -143,8 +143,10 @@ CREATE TABLE migrate.cursor (
     slices integer NOT NULL DEFAULT 1,
     slice integer NOT NULL DEFAULT 0,
     slice_block bigint NOT NULL DEFAULT 0,
-    -- The column whose lowest bits say in which slice a row is; by a hash of its place where there is none.
+    -- A slice has the rows from the end of the one before up to, not including, its own: by the remainder of this column, by the
+    -- last end, or by their place in the block where there is none.
     slice_by text NOT NULL DEFAULT '',
+    slice_ends integer[] NOT NULL DEFAULT '{}',
     rows_done bigint NOT NULL DEFAULT 0,
     mismatches bigint NOT NULL DEFAULT 0,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
