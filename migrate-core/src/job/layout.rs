@@ -132,10 +132,9 @@ impl Layout {
         let new = in_block + self.wider() - self.width;
         let (mut left, mut free) = (self.rows_per_block, self.block_size - HEADER - used);
         let (mut leaving, mut slices) = (leaving, Vec::new());
-        // Less than a half of a row is no slice: it goes with the last one.
-        while left >= 0.5 {
+        while left >= 1.0 {
             let staying = fitting(free / new, is_even).min(left - leaving);
-            if staying + leaving < 1.0 && left >= 1.0 {
+            if staying + leaving < 1.0 {
                 return None;
             }
             slices.push(staying + leaving);
@@ -143,6 +142,10 @@ impl Layout {
             // The old version goes, and its pointer stays, for the indexes.
             free += leaving * in_block - staying * (new - in_block);
             leaving = 0.0;
+        }
+        // What is left of an average goes with the last one.
+        if let Some(last) = slices.last_mut() {
+            *last += left;
         }
         Some(slices)
     }
@@ -160,6 +163,7 @@ impl Layout {
 
 /// Of how many rows of a block there may be a slice, where there is room for so many.
 fn fitting(room: f64, is_even: bool) -> f64 {
+    let room = room.max(0.0);
     // Where chance spreads them, one slice of many has its root more than the average.
     if is_even { room.floor() } else { (((1.0 + 4.0 * room).sqrt() - 1.0) / 2.0).powi(2) }
 }
@@ -195,6 +199,23 @@ mod tests {
         assert_eq!(full().rows(0.0, true), None, "nothing finds room in a full block");
         let roomy = Layout { rows_per_block: 30.0, ..full() };
         assert_eq!(roomy.rows(0.0, true).expect("slices"), [11.0, 10.0, 9.0]);
+    }
+
+    #[test]
+    fn whatever_a_heap_looks_like_all_rows_of_a_block_are_in_slices() {
+        for _ in 0..20_000 {
+            let (rows, width) = (1.0 + fastrand::f64() * 290.0, 24.0 + fastrand::f64() * 400.0);
+            let layout = Layout { rows_per_block: rows, width, added: fastrand::f64() * 200.0, ..full() };
+            let leaving = f64::from(fastrand::i32(0..=(rows / 2.0) as i32));
+            if let Some(slices) = layout.rows(leaving, fastrand::bool()) {
+                assert!((slices.iter().sum::<f64>() - rows).abs() < 1e-6, "{slices:?} of {layout:?}");
+                assert!(slices.iter().all(|slice| *slice >= 1.0), "{slices:?} of {layout:?}");
+            }
+            for spread in &layout.spreads {
+                let slicing = Layout { spreads: vec![spread.clone()], ..layout.clone() }.slicing();
+                assert!(slicing.ends.is_sorted() && slicing.slices() <= 300, "{slicing:?} of {layout:?}");
+            }
+        }
     }
 
     #[test]
