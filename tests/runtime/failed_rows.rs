@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use migrate::testing::ScratchDatabase;
 use migrate::{Closed, Event, FailedRow, Plan, Report, Settings};
 use postgres::{Client, NoTls};
 
@@ -111,26 +112,16 @@ fn values_are_in_no_text_of_a_gate_and_not_kept_where_they_are_not_to_be() {
     assert_eq!(observed::value(&mut client, told), "0");
 }
 
-/// How many blocks of the table have been read, once every other session has told what it read and is gone.
-fn blocks_read(client: &mut Client) -> i64 {
-    let (mut before, begun) = (-1, Instant::now());
-    loop {
-        run(client, "SELECT pg_stat_clear_snapshot()");
-        let row = client
-            .query_one(
-                "SELECT pg_stat_get_blocks_fetched('item'::regclass), \
-                        (SELECT count(*) FROM pg_stat_activity WHERE datname = current_database())",
-                &[],
-            )
-            .expect("a count");
-        let (now, sessions): (i64, i64) = (row.get(0), row.get(1));
-        if now == before && sessions == 1 {
-            return now;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(30), "the sessions do not end");
-        before = now;
-        std::thread::sleep(Duration::from_millis(50));
-    }
+/// How many blocks of the table have been read. A session tells what it has read before it is gone, and what sessions tell is taken
+/// in one after the other: so once all others are gone, one more that writes to a table of its own tells when that is so.
+fn blocks_read(database: &ScratchDatabase, client: &mut Client) -> i64 {
+    let alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()";
+    until("the sessions end", || observed::value(client, alone) == "t");
+    let mark = "CREATE TABLE IF NOT EXISTS mark (); INSERT INTO mark DEFAULT VALUES";
+    run(&mut database.connect().expect("a connection"), mark);
+    let told = "SELECT pg_stat_clear_snapshot(), pg_stat_get_tuples_inserted('mark'::regclass) = count(*) FROM mark";
+    until("the last session has told", || observed::value(client, told) == "|t");
+    observed::value(client, "SELECT pg_stat_get_blocks_fetched('item'::regclass)").parse().expect("a number")
 }
 
 #[test]
@@ -149,10 +140,10 @@ fn only_the_failed_rows_are_looked_at_until_none_of_them_fails() {
     assert_eq!(in_the_way(&look()).0, 2);
     // One more comes; as long as the others fail nobody needs to look for it.
     write("INSERT INTO item (id, code) VALUES (30000, 'later')");
-    let before = blocks_read(&mut watcher);
+    let before = blocks_read(&database, &mut watcher);
     let report = look();
     assert_eq!(in_the_way(&report).0, 2, "{report}");
-    let read = blocks_read(&mut watcher) - before;
+    let read = blocks_read(&database, &mut watcher) - before;
     assert!(read < 200, "{read} blocks of a table of more than a thousand were read for two rows");
     write("UPDATE item SET code = '12' WHERE id = 12");
     let report = look();

@@ -163,7 +163,6 @@ impl Layout {
 
 /// Of how many rows of a block there may be a slice, where there is room for so many.
 fn fitting(room: f64, is_even: bool) -> f64 {
-    let room = room.max(0.0);
     // Where chance spreads them, one slice of many has its root more than the average.
     if is_even { room.floor() } else { (((1.0 + 4.0 * room).sqrt() - 1.0) / 2.0).powi(2) }
 }

@@ -119,7 +119,7 @@ impl<'a> Pulse<'a> {
         }
     }
 
-    /// Where the rows of the plans tell that they are all behind this build, it is served: a start in a database where
+    /// Where the plans are all settled and behind this build, it is served: a start in a database where
     /// nothing is to be done is this one query, and the instance comes onto the list while its process goes on.
     fn glance(&self, client: &mut Client) -> Result<(), Error> {
         let (shared, sent) = (self.shared, Instant::now());

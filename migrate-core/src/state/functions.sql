@@ -1,5 +1,5 @@
--- What applications ask of the state. They run with its owner's rights: a role that may only read and write its own
--- tables can register, renew its lease and follow.
+-- What keeps the state, and what applications ask of it. All run with its owner's rights: a role that may only read and write its
+-- own tables can register, renew its lease and follow.
 
 -- Writes down where the plans are once none of them is running. Whoever starts or ends one waits here for others that do, and
 -- sees in the next statement what they did: so the last of them writes what all have left.
