@@ -112,15 +112,9 @@ fn values_are_in_no_text_of_a_gate_and_not_kept_where_they_are_not_to_be() {
     assert_eq!(observed::value(&mut client, told), "0");
 }
 
-/// How many blocks of the table have been read. A session tells what it has read before it is gone, and what sessions tell is taken
-/// in one after the other: so once all others are gone, one more that writes to a table of its own tells when that is so.
+/// How many blocks of the table have been read.
 fn blocks_read(database: &ScratchDatabase, client: &mut Client) -> i64 {
-    let alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()";
-    until("the sessions end", || observed::value(client, alone) == "t");
-    let mark = "CREATE TABLE IF NOT EXISTS mark (); INSERT INTO mark DEFAULT VALUES";
-    run(&mut database.connect().expect("a connection"), mark);
-    let told = "SELECT pg_stat_clear_snapshot(), pg_stat_get_tuples_inserted('mark'::regclass) = count(*) FROM mark";
-    until("the last session has told", || observed::value(client, told) == "|t");
+    observed::await_statistics(database, client);
     observed::value(client, "SELECT pg_stat_get_blocks_fetched('item'::regclass)").parse().expect("a number")
 }
 
@@ -217,14 +211,6 @@ fn seldom() -> Settings {
     settings
 }
 
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "not within half a minute: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 #[test]
 fn a_service_looks_again_when_it_is_asked_and_once_more_where_that_was_while_it_looked() {
     let database = database::fresh();
@@ -246,7 +232,7 @@ fn a_service_looks_again_when_it_is_asked_and_once_more_where_that_was_while_it_
     let idle = "SELECT idle_until > clock_timestamp() + interval '3 min' AND pid IS NULL FROM migrate.leader";
     let mut rests_after = |count: u32| {
         let is_so = || looks.load(Ordering::SeqCst) >= count && observed::value(&mut client, idle) == "t";
-        until("it has looked and rests", is_so);
+        observed::until("it has looked and rests", is_so);
         assert_eq!(looks.load(Ordering::SeqCst), count);
     };
     rests_after(1);
@@ -256,8 +242,10 @@ fn a_service_looks_again_when_it_is_asked_and_once_more_where_that_was_while_it_
     grade(&mut client, "ascii(code)");
     assert_eq!(retry(&mut client), 1);
     let filled = "SELECT grade FROM item WHERE id = 2";
-    until("the row is filled", || observed::value(&mut client, filled) == "122");
-    until("it is kept no more", || observed::value(&mut client, "SELECT count(*) FROM migrate.failed_row") == "0");
+    observed::until("the row is filled", || observed::value(&mut client, filled) == "122");
+    observed::until("it is kept no more", || {
+        observed::value(&mut client, "SELECT count(*) FROM migrate.failed_row") == "0"
+    });
     assert_eq!(retry(&mut client), 0);
     let asked = "SELECT count(*) FROM migrate.history WHERE event = 'failed rows to be looked at again'";
     assert_eq!(observed::value(&mut client, asked), "3");

@@ -1,5 +1,9 @@
 //! What a test sees of a database: its rows, and its catalog.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
+use migrate::testing::ScratchDatabase;
 use postgres::{Client, SimpleQueryMessage};
 
 /// The rows of a query, each as its values with `|` between them; null is empty.
@@ -17,6 +21,26 @@ pub fn rows(client: &mut Client, sql: &str) -> Vec<String> {
 /// The first value of a query.
 pub fn value(client: &mut Client, sql: &str) -> String {
     rows(client, sql).into_iter().next().unwrap_or_else(|| panic!("{sql}: no row"))
+}
+
+/// Waits until something is so.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "not within half a minute: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Waits until the statistics have what all other sessions did. A session tells it before it is gone, and what sessions tell is taken
+/// in one after the other: so once all are gone, one more that writes to a table of its own shows when that is so.
+pub fn await_statistics(database: &ScratchDatabase, client: &mut Client) {
+    let alone = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database()";
+    until("the sessions end", || value(client, alone) == "t");
+    let mark = "CREATE TABLE IF NOT EXISTS mark (); INSERT INTO mark DEFAULT VALUES";
+    run(&mut database.connect().expect("a connection"), mark);
+    let told = "SELECT pg_stat_clear_snapshot(), pg_stat_get_tuples_inserted('mark'::regclass) = count(*) FROM mark";
+    until("the last session has told", || value(client, told) == "|t");
 }
 
 /// How many functions of plans are in the library's schema.

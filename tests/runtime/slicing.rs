@@ -1,8 +1,8 @@
 //! The slices of a backfill: by the column that spreads the rows of each block evenly, or by their place, and by another when that
 //! column is not there any more.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use migrate::{Event, Migrator, Plan, Settings};
@@ -95,6 +95,27 @@ fn a_column_that_spreads_the_rows_of_a_block_evenly_says_their_slice() {
         fill(&mut client, &format!("{id}, {number}"));
         assert_eq!(slice_by(&mut client), expected, "{id}, {number}");
     }
+}
+
+/// Whatever the planner believes of a batch: it never looks at the whole table.
+#[test]
+fn a_batch_by_place_visits_its_own_blocks_alone() {
+    let (_server, database) = alone();
+    let mut client = database.connect().expect("a connection");
+    sale(&mut client, "hashint8(g)", "0", "number");
+    let batches = Arc::new(AtomicU32::new(0));
+    let seen = Arc::clone(&batches);
+    let counting = migrator().observe(move |event| {
+        if let Event::Batch { step: "backfill public.sale", .. } = event {
+            seen.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    assert!(counting.run(&mut database.connect().expect("a connection")).expect("a run").is_complete());
+    observed::await_statistics(&database, &mut client);
+    let scans = "SELECT pg_stat_get_numscans('sale'::regclass)";
+    let scans: u32 = observed::value(&mut client, scans).parse().expect("a number");
+    let batches = batches.load(Ordering::SeqCst);
+    assert!(batches > 20 && scans < 10, "{scans} scans of the table in {batches} batches");
 }
 
 /// Of its blocks each has other places than the next, and its keys are in no order.
