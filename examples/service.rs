@@ -63,7 +63,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("2.0 has switched:\n{}", middle.status());
 
     let new = start("3.0", &V3)?;
-    let waits = new.wait(Phase::Contract, Duration::from_secs(3)).expect_err("the older releases live");
+    // Whoever led last looks first; after three seconds it is the new one's turn.
+    let waits = new.wait(Phase::Contract, Duration::from_secs(6)).expect_err("the older releases live");
     println!("3.0 would take the old column away:\n{waits}\n");
 
     old.stop();

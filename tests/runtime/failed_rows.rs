@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use migrate::testing::ScratchDatabase;
 use migrate::{Closed, Event, FailedRow, Plan, Report, Settings};

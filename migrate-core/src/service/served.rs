@@ -60,6 +60,8 @@ impl Shared {
                     "this instance leaves the steps to others".to_owned()
                 } else if inner.seat.as_ref().is_some_and(|seat| !seat.may_lead) {
                     "this role may not carry steps out, and no other instance does".to_owned()
+                } else if inner.pass.is_none() && inner.seat.as_ref().is_some_and(|seat| seat.is_free) {
+                    "nobody has looked at it since; an instance will within seconds".to_owned()
                 } else {
                     "its steps are being done".to_owned()
                 };
