@@ -22,6 +22,11 @@ impl<'c> Begun<'c> {
         self.client
     }
 
+    /// What was sent in it has committed it.
+    pub(crate) fn has_ended(mut self) {
+        self.is_open = false;
+    }
+
     pub(crate) fn commit(mut self) -> Result<(), postgres::Error> {
         self.is_open = false;
         self.client.batch_execute("COMMIT")

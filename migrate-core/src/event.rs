@@ -20,7 +20,8 @@ pub enum Event<'a> {
         /// Its phase.
         phase: Phase,
     },
-    /// A transaction of a step is about to commit.
+    /// A transaction of a step is about to commit. Where it needs a table lock, that is taken after this, in the message
+    /// with which it commits: nobody waits for what an observer does here.
     Committing {
         /// The plan.
         plan: &'a str,

@@ -138,8 +138,8 @@ impl LockedStep<'_> {
             statements: &under,
             entry: &entry,
         };
-        let prepare = |client: &mut Client| self.mark(client, table, *sync);
-        request.transaction(client, prepare, |_| {
+        request.transaction(client, |client| {
+            self.mark(client, table, *sync)?;
             self.migrator.notify(&Event::Committing { plan: &self.plan.name, step: &self.step.name });
             Ok(())
         })
@@ -226,31 +226,26 @@ fn mend(migrator: &Migrator, client: &mut Client, plan: &PlanRow, table: &TableR
         statements: &statements,
         entry: &entry,
     };
-    request.transaction(
-        client,
-        |_| Ok(()),
-        |transaction| {
-            // After the switch the new side holds what counts, and is compared again; a retired column is not.
-            let again: &[&str] = match (plan.side, table.shape) {
-                (Side::Old, _) => &["backfill", "verify"],
-                (Side::New, Shape::Live | Shape::Strict) => &["verify"],
-                (Side::New, _) => &[],
-            };
-            transaction
-                .tell(
-                    "DELETE FROM migrate.cursor c USING migrate.step s \
+    request.transaction(client, |transaction| {
+        // After the switch the new side holds what counts, and is compared again; a retired column is not.
+        let again: &[&str] = match (plan.side, table.shape) {
+            (Side::Old, _) => &["backfill", "verify"],
+            (Side::New, Shape::Live | Shape::Strict) => &["verify"],
+            (Side::New, _) => &[],
+        };
+        transaction
+            .tell(
+                "DELETE FROM migrate.cursor c USING migrate.step s \
                  WHERE c.plan = $1 AND s.plan = c.plan AND s.number = abs(c.step) AND s.work[1] = ANY ($2)",
-                    &[&plan.id, &again],
-                )
-                .doing("beginning the jobs again")?;
-            transaction
-                .tell(
-                    "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
-                    &[&plan.id, &again],
-                )
-                .doing("beginning the jobs again")?;
-            Ok(())
-        },
-    )?;
-    Ok(())
+                &[&plan.id, &again],
+            )
+            .doing("beginning the jobs again")?;
+        transaction
+            .tell(
+                "UPDATE migrate.step SET state = 'pending', done_at = NULL WHERE plan = $1 AND work[1] = ANY ($2)",
+                &[&plan.id, &again],
+            )
+            .doing("beginning the jobs again")?;
+        Ok(())
+    })
 }

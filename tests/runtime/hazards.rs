@@ -1,5 +1,5 @@
-//! What the steps of real plans do to a table, as a server shows it: the locks that are held right before
-//! each commit, that nothing is written anew, and that no row is read under a strong lock.
+//! What the steps of real plans do to a table, as a server shows it: the locks that are held when all but the
+//! commit is done, that nothing is written anew, and that no row is read under a strong lock.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -49,10 +49,20 @@ SELECT c.oid::regclass || ' ' || c.relfilenode FROM pg_class c JOIN pg_namespace
 WHERE n.nspname NOT IN ('pg_catalog', 'information_schema', 'migrate', 'watch', 'pg_toast') AND c.relkind IN ('r', 'i', 'm')
 ORDER BY 1";
 
+/// Notes what a session holds when it writes that a step is done or undone: the last thing before the commit.
+const NOTE: &str = "
+CREATE TABLE IF NOT EXISTS watch.held (step text, locks text[]);
+CREATE OR REPLACE FUNCTION watch.note_held() RETURNS trigger LANGUAGE plpgsql AS $note$BEGIN
+    INSERT INTO watch.held SELECT NEW.step, ARRAY(HELD);
+    RETURN NULL;
+END$note$;
+CREATE OR REPLACE TRIGGER held AFTER INSERT ON migrate.history FOR EACH ROW EXECUTE FUNCTION watch.note_held()";
+
 /// A step, and what was held right before it committed.
 type Seen = Vec<(String, Vec<String>)>;
 
-/// Looks at a session from another one, whenever it is about to commit.
+/// Looks at a session whenever it is about to commit: from another one, and where a step takes a lock with the
+/// message that commits, from inside.
 struct Watch {
     seen: Arc<Mutex<Seen>>,
 }
@@ -76,21 +86,43 @@ impl Watch {
         held
     }
 
+    /// What a step that is over has noted.
+    fn noted(client: &mut Client, step: &str) -> Option<Vec<String>> {
+        let sql = "DELETE FROM watch.held WHERE step = $1 RETURNING locks";
+        let mut held: Vec<String> = client.query_opt(sql, &[&step]).expect("one note")?.get(0);
+        held.sort();
+        Some(held)
+    }
+
     /// A migrator of the plan that is watched while `client` runs it.
     fn migrator(&self, url: &str, client: &mut Client, plan: &'static Plan) -> migrate::Migrator {
         let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).expect("a pid").get(0);
         let other = Mutex::new(Client::connect(url, NoTls).expect("a connection"));
         let seen = Arc::clone(&self.seen);
+        let note = NOTE.replace("HELD", &HELD.replace("$1", "pg_backend_pid()"));
+        run(&mut other.lock().expect("the other session"), "CREATE SCHEMA IF NOT EXISTS watch");
         database::migrator(plan).observe(move |event| {
-            let Event::Committing { step, .. } = event else { return };
             let mut other = other.lock().expect("the other session");
-            let held = match statement(plan, step) {
-                Some(sql) => Watch::tried(&mut other, &sql),
-                None => Watch::held(&mut other, pid),
+            let (step, held) = match event {
+                Event::StepStarted { .. } => return run(&mut other, &note),
+                Event::Committing { step, .. } if !is_locked(plan, step) => match statement(plan, step) {
+                    Some(sql) => (step, Watch::tried(&mut other, &sql)),
+                    None => (step, Watch::held(&mut other, pid)),
+                },
+                Event::StepDone { step, .. } if is_locked(plan, step) => match Watch::noted(&mut other, step) {
+                    Some(held) => (step, held),
+                    None => return,
+                },
+                _ => return,
             };
             seen.lock().expect("the list").push(((*step).to_owned(), held));
         })
     }
+}
+
+/// Whether a step takes a lock on a table for what it does.
+fn is_locked(plan: &Plan, name: &str) -> bool {
+    plan.steps.iter().any(|step| step.name(plan) == name && format!("{:?}", step.work).starts_with("Transaction"))
 }
 
 /// The SQL of a step that is one statement outside of any transaction.

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use postgres::Client;
+use postgres::error::SqlState;
 
 use super::{LockCost, LockRequest, SPIN};
 use crate::batch;
@@ -29,38 +30,43 @@ pub(super) struct Attempt<'a> {
     pub(super) cost: LockCost,
 }
 
+/// What came of the message that asks for a lock, does what is done under it, and commits.
+enum Asked {
+    /// All of it, and how long the lock was held for it at most.
+    Done(Duration),
+    /// A lock was refused.
+    Refused,
+    /// One of the statements is at fault.
+    Fault,
+}
+
 impl Attempt<'_> {
-    /// What came of the work; nothing where a lock was refused, and nothing has happened.
-    pub(super) fn run<T>(
+    /// Whether the work was done and committed. Where a lock was refused, nothing has happened.
+    pub(super) fn run(
         &mut self,
         client: &mut Client,
         prepare: &mut impl FnMut(&mut Client) -> Result<(), Error>,
-        work: &mut impl FnMut(&mut Client) -> Result<T, Error>,
-    ) -> Result<Option<T>, Error> {
+    ) -> Result<bool, Error> {
         let mut transaction = Begun::on(client);
-        let (value, locked) = match self.within(transaction.client(), prepare, work) {
-            Err(error) if is_refusal(&error) => return Ok(None),
-            Ok(None) => return Ok(None),
-            Ok(Some(done)) => done,
-            Err(error) => return Err(error),
-        };
-        // Constraints that are checked here may be refused a lock as well: then nothing was committed.
-        match transaction.commit().doing("committing").map_err(Error::from) {
-            Err(error) if is_refusal(&error) => return Ok(None),
-            outcome => outcome?,
+        match self.within(transaction.client(), prepare) {
+            Ok(Some(held)) => {
+                transaction.has_ended();
+                self.tell(held);
+                Ok(true)
+            }
+            Ok(None) => Ok(false),
+            Err(error) if is_refusal(&error) => Ok(false),
+            Err(error) => Err(error),
         }
-        self.tell(locked.elapsed());
-        Ok(Some(value))
     }
 
-    /// Begins the transaction with a look whether the lock can be had at all, prepares, takes it, and does the work under it;
-    /// answers also since when it is held.
-    fn within<T>(
+    /// Begins the transaction with a look whether the lock can be had at all, prepares, takes it, does the work under it and
+    /// commits; answers for how long it was held.
+    fn within(
         &mut self,
         client: &mut Client,
         prepare: &mut impl FnMut(&mut Client) -> Result<(), Error>,
-        work: &mut impl FnMut(&mut Client) -> Result<T, Error>,
-    ) -> Result<Option<(T, Instant)>, Error> {
+    ) -> Result<Option<Duration>, Error> {
         let limits = format!(
             "{}SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
             Begun::START,
@@ -74,51 +80,73 @@ impl Attempt<'_> {
             return Ok(None);
         }
         prepare(client)?;
-        let locked = match self.at_once(client)? {
-            Some(locked) => locked,
-            None => {
-                let is_had = if self.queue { self.wait(client)? } else { self.spin(client)? };
-                if !is_had {
-                    return Ok(None);
+        if self.queue { self.queued(client) } else { self.spin(client) }
+    }
+
+    /// Asks whether the lock is free, again and again, but not for so long that the transaction would be in the
+    /// way of others.
+    fn spin(&mut self, client: &mut Client) -> Result<Option<Duration>, Error> {
+        let begun = Instant::now();
+        loop {
+            let ask = format!("{} NOWAIT; {}", self.lock(), self.once_had());
+            match self.at_once(client, &ask)? {
+                Asked::Done(held) => return Ok(Some(held)),
+                Asked::Refused if begun.elapsed() >= PREPARED => return Ok(None),
+                Asked::Refused => thread::sleep(SPIN),
+                Asked::Fault => {
+                    client.batch_execute(&ask).running("locking a table", &ask)?;
+                    return self.one_by_one(client).map(Some);
                 }
-                let locked = self.taken();
-                batch::execute(client, self.request.what, self.request.statements)?;
-                client.batch_execute(&(self.request.entry)(&self.cost)).doing("writing the history")?;
-                locked
             }
-        };
-        Ok(Some((work(client)?, locked)))
+            self.cost.tries += 1;
+        }
     }
 
-    /// From here on others may wait for it.
-    fn taken(&mut self) -> Instant {
-        self.cost.waited = self.begun.elapsed();
-        Instant::now()
-    }
-
-    /// Takes the lock, if it is free, and does the statements in the same message, so that it is held for no longer than
-    /// they take. Where that fails nothing of it has happened, and the lock is let go: whether it was refused, or one of the
-    /// statements is at fault and which, shows when each goes by itself.
-    fn at_once(&mut self, client: &mut Client) -> Result<Option<Instant>, Error> {
-        if self.queue {
+    fn queued(&mut self, client: &mut Client) -> Result<Option<Duration>, Error> {
+        if !self.wait(client)? {
             return Ok(None);
         }
-        let LockRequest { what, statements, entry, .. } = self.request;
-        let (locked, all) = (self.taken(), statements.join(";\n"));
-        let message = format!(
-            "SAVEPOINT asked; {} NOWAIT; {};\n{all};\n{};\nRELEASE SAVEPOINT asked",
-            self.lock(),
-            self.once_had(),
-            entry(&self.cost)
-        );
-        match client.batch_execute(&message).running(what, &all) {
-            Ok(()) => Ok(Some(locked)),
-            Err(error) if error.is_lock_refused() || batch::is_of_one(&error) => {
-                client.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
+        match self.at_once(client, &self.once_had())? {
+            Asked::Done(held) => Ok(Some(held)),
+            Asked::Refused => Ok(None),
+            Asked::Fault => self.one_by_one(client).map(Some),
         }
+    }
+
+    /// Asks for the lock, does the statements and commits in one message, so that it is held for no longer than they take:
+    /// whether this process or the network is slow does not count. Where that fails nothing of it has happened, and the lock
+    /// is let go.
+    fn at_once(&mut self, client: &mut Client, ask: &str) -> Result<Asked, Error> {
+        let LockRequest { what, statements, entry, .. } = self.request;
+        self.cost.waited = self.begun.elapsed();
+        let (asked, all) = (Instant::now(), statements.join(";\n"));
+        let message = format!("SAVEPOINT asked; {ask};\n{all};\n{};\nCOMMIT", entry(&self.cost));
+        let error = match client.batch_execute(&message).running(what, &all) {
+            Ok(()) => return Ok(Asked::Done(asked.elapsed())),
+            Err(error) => error,
+        };
+        let is_refused = error.is_lock_refused();
+        if !is_refused && !batch::is_of_one(&error) {
+            return Err(error.into());
+        }
+        match client.batch_execute("ROLLBACK TO SAVEPOINT asked") {
+            // The transaction is over: it was the commit that was refused, and nothing of it is there.
+            Err(over) if over.code() == Some(&SqlState::NO_ACTIVE_SQL_TRANSACTION) => return Err(error.into()),
+            outcome => outcome.doing("asking for a lock again")?,
+        }
+        Ok(if is_refused { Asked::Refused } else { Asked::Fault })
+    }
+
+    /// Does the statements under the lock each by itself: that shows which of them is at fault.
+    fn one_by_one(&mut self, client: &mut Client) -> Result<Duration, Error> {
+        let LockRequest { what, statements, entry, .. } = self.request;
+        let locked = Instant::now();
+        for statement in *statements {
+            client.batch_execute(statement).running(what, statement)?;
+        }
+        client.batch_execute(&entry(&self.cost)).doing("writing the history")?;
+        client.batch_execute("COMMIT").doing("committing")?;
+        Ok(locked.elapsed())
     }
 
     /// Begins with the limits, takes the lock if nobody has to be waited for, lets it go at once, and does what is done before it:
@@ -144,22 +172,6 @@ impl Attempt<'_> {
         }
     }
 
-    /// Asks whether the lock is free, again and again, but not for so long that the transaction would be in the
-    /// way of others.
-    fn spin(&mut self, client: &mut Client) -> Result<bool, Error> {
-        let ask = format!("SAVEPOINT asked; {} NOWAIT; RELEASE SAVEPOINT asked; {}", self.lock(), self.once_had());
-        let begun = Instant::now();
-        while !had(client.batch_execute(&ask).running("locking a table", &ask))? {
-            if begun.elapsed() >= PREPARED {
-                return Ok(false);
-            }
-            client.batch_execute("ROLLBACK TO SAVEPOINT asked").doing("asking for a lock again")?;
-            thread::sleep(SPIN);
-            self.cost.tries += 1;
-        }
-        Ok(true)
-    }
-
     /// Stands in the queue for the lock.
     ///
     /// A queue for a table with partitions holds some of them while it waits for the next: the limit on each
@@ -167,10 +179,7 @@ impl Attempt<'_> {
     /// whole has the same limit.
     fn wait(&self, client: &mut Client) -> Result<bool, Error> {
         let (limit, lock) = (self.share_of_budget(2), self.lock());
-        let queue = format!(
-            "SET LOCAL statement_timeout = {limit}; {lock}; SET LOCAL statement_timeout = 0; {}",
-            self.once_had()
-        );
+        let queue = format!("SET LOCAL statement_timeout = {limit}; {lock}; SET LOCAL statement_timeout = 0");
         match client.batch_execute(&queue).running("locking a table", &queue) {
             Err(error) if error.is_cancelled() => Ok(false),
             outcome => had(outcome),

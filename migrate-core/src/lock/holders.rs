@@ -21,12 +21,28 @@ pub(crate) const KIND: &str = "CASE WHEN a.backend_type = 'autovacuum worker' \
           THEN CASE WHEN aged THEN 'wraparound' ELSE 'autovacuum' END \
      ELSE 'session' END";
 
+/// A holder this old is waited for without asking for the lock.
+const OLD: Duration = Duration::from_millis(100);
+
+/// How old a whole look may be: in the meantime a holder may have let the table go and kept its transaction, and others may
+/// have come.
+const WHOLE: Duration = Duration::from_secs(1);
+
 /// A transaction that holds a table.
 #[derive(Clone, Debug)]
 pub(super) struct Holder {
     pub(super) blocker: Blocker,
     /// `virtualtransaction` in `pg_locks`, which no other transaction ever has again.
     pub(super) transaction: String,
+}
+
+impl Holder {
+    /// The same, so much later.
+    fn later(&self, passed: Duration) -> Holder {
+        let mut later = self.clone();
+        later.blocker.open_for += passed;
+        later
+    }
 }
 
 /// Looks at a table again and again. What it has seen before tells how old transactions are whose start the
@@ -36,13 +52,29 @@ pub(super) struct Lookout<'a> {
     table: &'a str,
     mode: LockMode,
     seen: HashMap<(i32, String), Instant>,
+    /// What the last whole look found, and when that was.
+    last: Option<(Instant, Vec<Holder>)>,
 }
 
 impl<'a> Lookout<'a> {
     /// Over the locks on `table`, qualified and quoted, and its partitions and children that stand in the way of
     /// `mode`.
     pub(super) fn over(table: &'a str, mode: LockMode) -> Lookout<'a> {
-        Lookout { table, mode, seen: HashMap::new() }
+        Lookout { table, mode, seen: HashMap::new(), last: None }
+    }
+
+    /// Those who hold the table now in old transactions, the oldest first. While those that were last found are there, it is
+    /// enough to know that they are: a whole look takes many times as long, and a report may read for hours.
+    pub(super) fn old(&mut self, client: &mut Client) -> Result<Vec<Holder>, Error> {
+        if let Some((at, holders)) = &self.last
+            && at.elapsed() < WHOLE
+            && are_there(client, holders)?
+        {
+            return Ok(holders.iter().map(|holder| holder.later(at.elapsed())).collect());
+        }
+        let holders = self.holders(client, OLD)?;
+        self.last = (!holders.is_empty()).then(|| (Instant::now(), holders.clone()));
+        Ok(holders)
     }
 
     /// Those who hold the table now in transactions at least this old, the oldest first.
@@ -71,6 +103,14 @@ impl<'a> Lookout<'a> {
         };
         Holder { blocker, transaction }
     }
+}
+
+/// Whether all of these transactions are still open.
+fn are_there(client: &mut Client, holders: &[Holder]) -> Result<bool, Error> {
+    let transactions: Vec<&str> = holders.iter().map(|holder| holder.transaction.as_str()).collect();
+    let open = "SELECT count(DISTINCT virtualtransaction) FROM pg_catalog.pg_locks WHERE virtualtransaction = ANY ($1)";
+    let row = client.ask_one(open, &[&transactions]).doing("looking who holds a table")?;
+    Ok(usize::try_from(row.get::<_, i64>(0)) == Ok(holders.len()))
 }
 
 /// The modes that are not had at the same time; none for all of them.

@@ -35,9 +35,6 @@ const SPIN: Duration = Duration::from_millis(5);
 /// Between two looks at a table that an old transaction holds.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// A holder this old is waited for without asking for the lock.
-const OLD: Duration = Duration::from_millis(100);
-
 /// After so much spinning in vain, or half of a shorter deadline, the lock is queued for.
 const STARVING: Duration = Duration::from_secs(10);
 
@@ -75,15 +72,14 @@ pub(crate) struct LockCost {
 }
 
 impl LockRequest<'_> {
-    /// Runs what is done before the lock, `prepare`, the statements with their entry, and then `work` in one transaction, which
-    /// takes the lock for the statements: what can be done without it must not make others wait. All of it is run again if a
-    /// lock is refused.
-    pub(crate) fn transaction<T>(
+    /// Runs what is done before the lock, `prepare`, and the statements with their entry in one transaction, which takes the
+    /// lock for the last of these: what can be done without it must not make others wait. All of it is run again if a lock is
+    /// refused.
+    pub(crate) fn transaction(
         &self,
         client: &mut Client,
         mut prepare: impl FnMut(&mut Client) -> Result<(), Error>,
-        mut work: impl FnMut(&mut Client) -> Result<T, Error>,
-    ) -> Result<T, Error> {
+    ) -> Result<(), Error> {
         let mut wait = Wait::begin(self, client)?;
         loop {
             self.migrator.require_running()?;
@@ -91,8 +87,8 @@ impl LockRequest<'_> {
             let old = wait.look(client)?;
             if old.is_empty() {
                 let mut attempt = wait.next_attempt();
-                if let Some(value) = attempt.run(client, &mut prepare, &mut work)? {
-                    return Ok(value);
+                if attempt.run(client, &mut prepare)? {
+                    return Ok(());
                 }
                 wait.tries = attempt.cost.tries;
             }
@@ -151,7 +147,7 @@ impl<'a> Wait<'a> {
     /// nobody's way and mostly succeeds, where a look at all locks of the server costs everybody a moment: so the first
     /// time is without it.
     fn look(&mut self, client: &mut Client) -> Result<Vec<Holder>, Error> {
-        let mut old = if self.tries == 0 { Vec::new() } else { self.lookout.holders(client, OLD)? };
+        let mut old = if self.tries == 0 { Vec::new() } else { self.lookout.old(client)? };
         if old.is_empty() {
             let (readers, lost) = self.replicas.holders(self.request.migrator.limits().stall_budget);
             old = readers.to_vec();

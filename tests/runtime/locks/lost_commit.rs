@@ -1,4 +1,5 @@
-//! A commit whose answer is lost: the step is done, and the next run finds it so.
+//! A commit whose answer is lost: the step is done, and the next run finds it so. A commit that is refused: nothing of the
+//! step is done.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -98,4 +99,61 @@ fn a_step_whose_commit_was_not_answered_is_found_done() {
     assert_eq!(report.plans[0].done_before, 1, "{report}");
     let history = "SELECT count(*) FROM migrate.history WHERE step = 'expand public.till'";
     assert_eq!(rows(&mut client, history), ["1"]);
+}
+
+/// What a deferred constraint does at the commit of a step, the first time or every time.
+fn refused_at_the_commit(client: &mut Client, sqlstate: &str, times: u32) {
+    run(
+        client,
+        &format!(
+            "CREATE SEQUENCE tries;
+             CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN
+                 IF nextval('public.tries') <= {times} THEN
+                     RAISE EXCEPTION 'not this time' USING ERRCODE = '{sqlstate}';
+                 END IF;
+                 RETURN NULL;
+             END$$;
+             CREATE CONSTRAINT TRIGGER refuse AFTER INSERT ON migrate.history DEFERRABLE INITIALLY DEFERRED
+             FOR EACH ROW WHEN (NEW.step = 'expand public.till') EXECUTE FUNCTION refuse()"
+        ),
+    );
+}
+
+/// A database with the table and the state, but nothing of the plan.
+fn before_the_first_step() -> (migrate::testing::ScratchDatabase, Client) {
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    run(&mut client, TABLE);
+    let empty = migrate::Migrator::new(&NONE).instance(database::tests());
+    empty.run(&mut client).expect("a run with no plan");
+    (database, client)
+}
+
+static NONE: migrate::Migrations = migrate::migrations![];
+
+const DONE: &str = "SELECT count(*) FROM migrate.history WHERE step = 'expand public.till'";
+const COLUMNS: &str = "SELECT count(*) FROM pg_attribute WHERE attrelid = 'till'::regclass AND attnum > 0";
+
+#[test]
+fn a_commit_that_is_refused_a_lock_is_tried_again() {
+    let (_database, mut client) = before_the_first_step();
+    refused_at_the_commit(&mut client, "55P03", 2);
+    let report = database::migrator(&dual_write::money::PLAN).run(&mut client).expect("a run");
+    assert!(report.is_complete(), "{report}");
+    assert_eq!(rows(&mut client, DONE), ["1"]);
+    // Two were refused, one was not.
+    assert_eq!(rows(&mut client, "SELECT last_value FROM tries"), ["3"]);
+}
+
+#[test]
+fn a_commit_that_fails_leaves_nothing_of_the_step_and_says_why() {
+    let (_database, mut client) = before_the_first_step();
+    refused_at_the_commit(&mut client, "23514", u32::MAX);
+    let error = database::migrator(&dual_write::money::PLAN).run(&mut client).expect_err("a refused commit");
+    assert!(error.to_string().contains("not this time"), "{error}");
+    assert_eq!(rows(&mut client, DONE), ["0"]);
+    assert_eq!(rows(&mut client, COLUMNS), ["2"]);
+    assert_eq!(rows(&mut client, "SELECT last_value FROM tries"), ["1"]);
+    run(&mut client, "DROP TRIGGER refuse ON migrate.history");
+    assert!(database::migrator(&dual_write::money::PLAN).run(&mut client).expect("a run").is_complete());
 }
