@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use migrate::{Event, HistoryEntry, Migrator};
+use migrate::{Event, HistoryEntry, Instance, Migrator};
 use postgres::Client;
 use postgres::error::SqlState;
 
@@ -31,11 +31,16 @@ pub(super) struct Recorded {
 pub(super) fn recorded(history: Vec<HistoryEntry>) -> Vec<Recorded> {
     let mut steps: Vec<Recorded> = history
         .into_iter()
-        .filter(|entry| entry.event == "done" || entry.event == "undone")
+        .filter(|entry| entry.event == "done")
         .filter_map(|entry| Some(Recorded { step: entry.step?, statements: entry.statements }))
         .collect();
     steps.reverse();
     steps
+}
+
+/// A runner that goes to the end by itself: all sessions are of its own build.
+pub(super) fn migrator() -> Migrator {
+    Migrator::new(&PLANS).instance(Instance::new("bench", "1").session_name("")).soak(Duration::ZERO)
 }
 
 impl Arm {
@@ -44,12 +49,12 @@ impl Arm {
     pub(super) fn name(self) -> &'static str {
         match self {
             Arm::Alone => "traffic and report alone",
-            Arm::Ours => "a plan there and back",
+            Arm::Ours => "a plan from first to last",
             Arm::AsPgroll => "the same DDL, locks as pgroll",
         }
     }
 
-    /// Works until `ended`; answers how many locked steps were done.
+    /// Works, at most until `ended`; answers how many locked steps were done.
     pub(super) fn work(self, client: &mut Client, history: &[Recorded], ended: &AtomicBool) -> usize {
         match self {
             Arm::Alone => 0,
@@ -62,32 +67,27 @@ impl Arm {
 fn ours(client: &mut Client, ended: &AtomicBool) -> usize {
     let steps = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&steps);
-    let migrator = Migrator::new(&PLANS).observe(move |event| {
+    let migrator = migrator().observe(move |event| {
         if let Event::LockHeld { .. } = event {
             count.fetch_add(1, Ordering::SeqCst);
         }
     });
-    while !ended.load(Ordering::SeqCst) {
-        migrator.release(client, "cents").expect("a release");
-        assert!(migrator.run(client).expect("a run").is_complete());
-        migrator.revert(client, "cents").expect("a revert");
-    }
+    let report = migrator.run(client).expect("a run");
+    assert!(report.is_complete() && !ended.load(Ordering::SeqCst), "too late: {report}");
     steps.load(Ordering::SeqCst)
 }
 
 fn as_pgroll(client: &mut Client, history: &[Recorded], ended: &AtomicBool) -> usize {
     run(client, "SET lock_timeout = '500ms'");
     let mut done = 0;
-    while !ended.load(Ordering::SeqCst) {
-        for Recorded { step, statements } in history {
-            if step.starts_with("backfill ") {
-                backfill(client);
-            } else if !statements.is_empty() && retried(client, statements, ended) {
-                done += 1;
-            }
-            if ended.load(Ordering::SeqCst) {
-                return done;
-            }
+    for Recorded { step, statements } in history {
+        if step.starts_with("backfill ") {
+            backfill(client, ended);
+        } else if !statements.is_empty() && retried(client, statements, ended) {
+            done += 1;
+        }
+        if ended.load(Ordering::SeqCst) {
+            break;
         }
     }
     done
@@ -118,8 +118,8 @@ fn together(client: &mut Client, statements: &[String]) -> Result<(), postgres::
 }
 
 /// In small batches, so that it is the locks on the table that are compared.
-fn backfill(client: &mut Client) {
-    for from in (1..=ROWS).step_by(100) {
+fn backfill(client: &mut Client, ended: &AtomicBool) {
+    for from in (1..=ROWS).step_by(100).take_while(|_| !ended.load(Ordering::SeqCst)) {
         let until = from + 100;
         run(
             client,

@@ -1,10 +1,11 @@
-//! The application on the table: steady statements, and a report that reads for seconds.
+//! The application on the table: steady statements, and a report that reads for long.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use migrate::testing::ScratchDatabase;
+use postgres::Client;
 
 use super::run;
 
@@ -12,9 +13,6 @@ const CLIENTS: u32 = 8;
 
 /// Between two statements of a client.
 const PACE: Duration = Duration::from_millis(20);
-
-/// How long a report reads, and how long there is none.
-const REPORT: (Duration, Duration) = (Duration::from_secs(3), Duration::from_millis(500));
 
 /// Sends the statements of one turn; answers each one's latency, from when it was due.
 pub(super) fn felt(database: &ScratchDatabase, turn: Duration, rows: i64) -> Vec<Duration> {
@@ -44,15 +42,17 @@ pub(super) fn felt(database: &ScratchDatabase, turn: Duration, rows: i64) -> Vec
     })
 }
 
-/// Reads the table in transactions of seconds, until `ended`.
-pub(super) fn report(database: &ScratchDatabase, ended: &AtomicBool) {
+/// A report that has begun to read the table.
+pub(super) fn begin_report(database: &ScratchDatabase) -> Client {
     let mut client = database.connect().expect("a connection");
-    while !ended.load(Ordering::SeqCst) {
-        run(&mut client, "BEGIN; SELECT count(*) FROM sale");
-        pause(REPORT.0, ended);
-        run(&mut client, "COMMIT");
-        pause(REPORT.1, ended);
-    }
+    run(&mut client, "BEGIN; SELECT count(*) FROM sale");
+    client
+}
+
+/// Goes on reading for so long, but not beyond `ended`.
+pub(super) fn read(mut report: Client, time: Duration, ended: &AtomicBool) {
+    pause(time, ended);
+    run(&mut report, "COMMIT");
 }
 
 /// Waits, but not beyond `ended`.
