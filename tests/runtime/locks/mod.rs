@@ -10,14 +10,15 @@ mod tree;
 mod unprivileged;
 mod watch;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
 use migrate::{Error, Event, Settings};
 
 use crate::database;
+use crate::observed::value;
 
 mod dual_write {
     migrate::plan! { pub mod money; stage dual_write;
@@ -65,6 +66,28 @@ fn a_long_reader_is_waited_for_without_a_request_that_others_queue_behind() {
     reader.batch_execute("COMMIT").expect("the reader's end");
     let report = runner.join().expect("the runner").expect("a run");
     assert!(report.is_complete(), "{report}");
+}
+
+/// While a transaction that holds the table is open it is not looked at each time whether it still does.
+#[test]
+fn a_transaction_that_lets_the_table_go_and_goes_on_is_not_waited_for() {
+    let database = database::fresh();
+    let mut client = database.connect().expect("a connection");
+    client.batch_execute(TABLE).expect("a table");
+    let mut holder = database.connect().expect("a connection");
+    holder.batch_execute("BEGIN; SAVEPOINT report; SELECT count(*) FROM till").expect("a reader");
+    let holder = Mutex::new(holder);
+    let migrator = database::migrator(&dual_write::money::PLAN).observe(move |event| {
+        if let Event::LockWaited { .. } = event {
+            // Its transaction stays open to the end of the test.
+            holder.lock().expect("the holder").batch_execute("ROLLBACK TO SAVEPOINT report").expect("another report");
+        }
+    });
+    let report = migrator.run(&mut client).expect("a run");
+    assert!(report.is_complete(), "{report}");
+    let open =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
+    assert_eq!(value(&mut client, open), "1");
 }
 
 #[test]
