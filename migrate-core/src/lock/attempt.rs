@@ -70,7 +70,7 @@ impl Attempt<'_> {
         let limits = format!(
             "{}SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
             Begun::START,
-            self.share_of_budget(2),
+            self.share_of_budget(2).as_millis(),
             ABANDONED.as_millis()
         );
         if self.queue {
@@ -88,9 +88,11 @@ impl Attempt<'_> {
     fn spin(&mut self, client: &mut Client) -> Result<Option<Duration>, Error> {
         let begun = Instant::now();
         loop {
-            let ask = format!("{} NOWAIT; {}", self.lock(), self.once_had());
+            let (ask, asked) = (format!("{} NOWAIT; {}", self.lock(), self.once_had()), Instant::now());
             match self.at_once(client, &ask)? {
                 Asked::Done(held) => return Ok(Some(held)),
+                // What took so long was refused under the lock, another one that it needs: others waited for this one.
+                Asked::Refused if asked.elapsed() >= self.share_of_budget(4) => return Ok(None),
                 Asked::Refused if begun.elapsed() >= PREPARED => return Ok(None),
                 Asked::Refused => thread::sleep(SPIN),
                 Asked::Fault => {
@@ -102,6 +104,7 @@ impl Attempt<'_> {
         }
     }
 
+    /// Does the work under a lock that is queued for: how long that takes is known before the history is written.
     fn queued(&mut self, client: &mut Client) -> Result<Option<Duration>, Error> {
         if !self.wait(client)? {
             return Ok(None);
@@ -114,8 +117,8 @@ impl Attempt<'_> {
     }
 
     /// Asks for the lock, does the statements and commits in one message, so that it is held for no longer than they take:
-    /// whether this process or the network is slow does not count. Where that fails nothing of it has happened, and the lock
-    /// is let go.
+    /// whether this process or the network is slow does not count. Where that fails nothing of it has happened, and what it
+    /// took is let go.
     fn at_once(&mut self, client: &mut Client, ask: &str) -> Result<Asked, Error> {
         let LockRequest { what, statements, entry, .. } = self.request;
         self.cost.waited = self.begun.elapsed();
@@ -178,7 +181,7 @@ impl Attempt<'_> {
     /// lock alone would let others wait for as many times the budget as there are partitions. So the statement as a
     /// whole has the same limit.
     fn wait(&self, client: &mut Client) -> Result<bool, Error> {
-        let (limit, lock) = (self.share_of_budget(2), self.lock());
+        let (limit, lock) = (self.share_of_budget(2).as_millis(), self.lock());
         let queue = format!("SET LOCAL statement_timeout = {limit}; {lock}; SET LOCAL statement_timeout = 0");
         match client.batch_execute(&queue).running("locking a table", &queue) {
             Err(error) if error.is_cancelled() => Ok(false),
@@ -192,12 +195,12 @@ impl Attempt<'_> {
 
     /// Under the lock, what else is locked gets half of what the queue has left of the budget.
     fn once_had(&self) -> String {
-        format!("SET LOCAL lock_timeout = {}", self.share_of_budget(4))
+        format!("SET LOCAL lock_timeout = {}", self.share_of_budget(4).as_millis())
     }
 
-    /// In milliseconds; never 0, which is no limit at all.
-    fn share_of_budget(&self, parts: u32) -> u128 {
-        (self.request.migrator.limits().stall_budget / parts).as_millis().max(1)
+    /// Never less than a millisecond: 0 is no limit at all.
+    fn share_of_budget(&self, parts: u32) -> Duration {
+        (self.request.migrator.limits().stall_budget / parts).max(Duration::from_millis(1))
     }
 
     fn tell(&self, held: Duration) {
