@@ -132,7 +132,7 @@ fn status_and_side_answer_while_a_run_is_on() {
         let mut other = Client::connect(&url, NoTls).expect("a connection");
         let mut holder = Client::connect(&url, NoTls).expect("a connection");
         if !["backfill public.till", "verify public.till", "prove public.till", "switch"].contains(step) {
-            // The step's own lock comes with its commit, which lets nobody in; until then the table is everybody's.
+            // The step takes its lock with the commit; until then somebody else can hold it in its place.
             run(&mut holder, "BEGIN; LOCK TABLE till IN ACCESS EXCLUSIVE MODE NOWAIT");
         }
         let status = asked.status(&mut other).unwrap_or_else(|error| panic!("{step}: {error}"));

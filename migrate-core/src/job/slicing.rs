@@ -54,8 +54,8 @@ impl Key {
     }
 }
 
-/// SQL of a column's number, from 0 up to, not including, `numbers`; below 0 where the column is. The last slice has those, since
-/// this is computed for each row of a block in each slice: to take the sign off costs as much as the division.
+/// SQL of a column's number, from 0 up to, not including, `numbers`; below 0 where the column is. The last slice has those:
+/// this is computed for each row of a block in each slice, and to take the sign off is a call more.
 fn remainder(column: &str, numbers: i32) -> String {
     format!("{} % {numbers}", quote(column))
 }

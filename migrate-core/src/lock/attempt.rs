@@ -70,7 +70,7 @@ impl Attempt<'_> {
         let limits = format!(
             "{}SET LOCAL lock_timeout = {}; SET LOCAL idle_in_transaction_session_timeout = {}",
             Begun::START,
-            self.share_of_budget(2).as_millis(),
+            self.share_of_budget(2),
             ABANDONED.as_millis()
         );
         if self.queue {
@@ -88,11 +88,9 @@ impl Attempt<'_> {
     fn spin(&mut self, client: &mut Client) -> Result<Option<Duration>, Error> {
         let begun = Instant::now();
         loop {
-            let (ask, asked) = (format!("{} NOWAIT; {}", self.lock(), self.once_had()), Instant::now());
+            let ask = format!("{} NOWAIT; {}", self.lock(), self.once_had());
             match self.at_once(client, &ask)? {
                 Asked::Done(held) => return Ok(Some(held)),
-                // What took so long was refused under the lock, another one that it needs: others waited for this one.
-                Asked::Refused if asked.elapsed() >= self.share_of_budget(4) => return Ok(None),
                 Asked::Refused if begun.elapsed() >= PREPARED => return Ok(None),
                 Asked::Refused => thread::sleep(SPIN),
                 Asked::Fault => {
@@ -181,7 +179,7 @@ impl Attempt<'_> {
     /// lock alone would let others wait for as many times the budget as there are partitions. So the statement as a
     /// whole has the same limit.
     fn wait(&self, client: &mut Client) -> Result<bool, Error> {
-        let (limit, lock) = (self.share_of_budget(2).as_millis(), self.lock());
+        let (limit, lock) = (self.share_of_budget(2), self.lock());
         let queue = format!("SET LOCAL statement_timeout = {limit}; {lock}; SET LOCAL statement_timeout = 0");
         match client.batch_execute(&queue).running("locking a table", &queue) {
             Err(error) if error.is_cancelled() => Ok(false),
@@ -195,12 +193,12 @@ impl Attempt<'_> {
 
     /// Under the lock, what else is locked gets half of what the queue has left of the budget.
     fn once_had(&self) -> String {
-        format!("SET LOCAL lock_timeout = {}", self.share_of_budget(4).as_millis())
+        format!("SET LOCAL lock_timeout = {}", self.share_of_budget(4))
     }
 
-    /// Never less than a millisecond: 0 is no limit at all.
-    fn share_of_budget(&self, parts: u32) -> Duration {
-        (self.request.migrator.limits().stall_budget / parts).max(Duration::from_millis(1))
+    /// In milliseconds; never 0, which is no limit at all.
+    fn share_of_budget(&self, parts: u32) -> u128 {
+        (self.request.migrator.limits().stall_budget / parts).as_millis().max(1)
     }
 
     fn tell(&self, held: Duration) {

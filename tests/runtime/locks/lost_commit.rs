@@ -9,12 +9,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use migrate::testing::ScratchServer;
+use migrate::testing::{ScratchDatabase, ScratchServer};
 use migrate::{Error, Event};
 use postgres::config::Host;
 use postgres::{Client, Config, NoTls};
 
-use super::{TABLE, dual_write};
+use super::{TABLE, dual_write, with_the_table};
 use crate::database;
 use crate::observed::{rows, run};
 
@@ -101,7 +101,7 @@ fn a_step_whose_commit_was_not_answered_is_found_done() {
     assert_eq!(rows(&mut client, history), ["1"]);
 }
 
-/// What a deferred constraint does at the commit of a step, the first time or every time.
+/// Has a deferred constraint refuse the commit of the first step so many times.
 fn refused_at_the_commit(client: &mut Client, sqlstate: &str, times: u32) {
     run(
         client,
@@ -120,10 +120,8 @@ fn refused_at_the_commit(client: &mut Client, sqlstate: &str, times: u32) {
 }
 
 /// A database with the table and the state, but nothing of the plan.
-fn before_the_first_step() -> (migrate::testing::ScratchDatabase, Client) {
-    let database = database::fresh();
-    let mut client = database.connect().expect("a connection");
-    run(&mut client, TABLE);
+fn before_the_first_step() -> (ScratchDatabase, Client) {
+    let (database, mut client) = with_the_table();
     let empty = migrate::Migrator::new(&NONE).instance(database::tests());
     empty.run(&mut client).expect("a run with no plan");
     (database, client)

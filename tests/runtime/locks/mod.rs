@@ -15,7 +15,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use migrate::testing::ScratchDatabase;
 use migrate::{Error, Event, Settings};
+use postgres::Client;
 
 use crate::database;
 use crate::observed::value;
@@ -31,11 +33,16 @@ mod dual_write {
 const TABLE: &str = "CREATE TABLE till (id bigint PRIMARY KEY, total numeric(12,2) NOT NULL); \
                      INSERT INTO till SELECT g, g FROM generate_series(1, 100) g";
 
-#[test]
-fn a_long_reader_is_waited_for_without_a_request_that_others_queue_behind() {
+fn with_the_table() -> (ScratchDatabase, Client) {
     let database = database::fresh();
     let mut client = database.connect().expect("a connection");
     client.batch_execute(TABLE).expect("a table");
+    (database, client)
+}
+
+#[test]
+fn a_long_reader_is_waited_for_without_a_request_that_others_queue_behind() {
+    let (database, mut client) = with_the_table();
     let mut reader = database.connect().expect("a connection");
     reader.batch_execute("SET application_name = 'report'; BEGIN; SELECT count(*) FROM till").expect("a reader");
     let told = Arc::new(AtomicU32::new(0));
@@ -71,9 +78,7 @@ fn a_long_reader_is_waited_for_without_a_request_that_others_queue_behind() {
 /// While a transaction that holds the table is open it is not looked at each time whether it still does.
 #[test]
 fn a_transaction_that_lets_the_table_go_and_goes_on_is_not_waited_for() {
-    let database = database::fresh();
-    let mut client = database.connect().expect("a connection");
-    client.batch_execute(TABLE).expect("a table");
+    let (database, mut client) = with_the_table();
     let mut holder = database.connect().expect("a connection");
     holder.batch_execute("BEGIN; SAVEPOINT report; SELECT count(*) FROM till").expect("a reader");
     let holder = Mutex::new(holder);
@@ -92,9 +97,7 @@ fn a_transaction_that_lets_the_table_go_and_goes_on_is_not_waited_for() {
 
 #[test]
 fn a_table_that_never_comes_free_is_given_up_with_the_name_of_its_holder() {
-    let database = database::fresh();
-    let mut client = database.connect().expect("a connection");
-    client.batch_execute(TABLE).expect("a table");
+    let (database, mut client) = with_the_table();
     let mut reader = database.connect().expect("a connection");
     reader.batch_execute("SET application_name = 'report'; BEGIN; SELECT count(*) FROM till").expect("a reader");
     let mut settings = Settings::default();
