@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use migrate::testing::ScratchDatabase;
 use migrate::{Event, Migrator, Plan, Settings};
-use postgres::Client;
+use postgres::{Client, Config, NoTls};
 
 use crate::database;
 use crate::observed::{self, run};
@@ -118,6 +119,42 @@ fn a_batch_by_place_visits_its_own_blocks_alone() {
     let scans: u32 = observed::value(&mut client, scans).parse().expect("a number");
     let batches = batches.load(Ordering::SeqCst);
     assert!(batches > 20 && scans < 10, "{scans} scans of the table in {batches} batches");
+}
+
+/// A session that is told the plans of all that it does.
+fn plans_of(database: &ScratchDatabase) -> (Client, Arc<Mutex<Vec<String>>>) {
+    let plans: Arc<Mutex<Vec<String>>> = Arc::default();
+    let (heard, mut config) = (Arc::clone(&plans), database.url().parse::<Config>().expect("a URL"));
+    config.notice_callback(move |notice| heard.lock().expect("the plans").push(notice.message().to_owned()));
+    let mut client = config.connect(NoTls).expect("a connection");
+    run(
+        &mut client,
+        "LOAD 'auto_explain'; SET auto_explain.log_min_duration = 0; SET auto_explain.log_nested_statements = on; \
+         SET auto_explain.log_level = warning",
+    );
+    (client, plans)
+}
+
+/// To see whether a row is filled, all of it is taken apart.
+#[test]
+fn a_batch_by_key_asks_of_the_rows_of_its_slice_alone_whether_they_are_filled() {
+    let (_server, database) = alone();
+    let mut client = database.connect().expect("a connection");
+    sale(&mut client, "g", "0", "number");
+    let (mut runner, plans) = plans_of(&database);
+    assert!(migrator().run(&mut runner).expect("a run").is_complete());
+    assert_eq!(slice_by(&mut client), "id");
+    let plans = plans.lock().expect("the plans");
+    let batches: Vec<&String> =
+        plans.iter().filter(|plan| plan.contains("Update on public.sale") || plan.contains("Update on sale")).collect();
+    assert!(batches.len() > 20, "{plans:?}");
+    for plan in batches {
+        let filters: Vec<&str> = plan.lines().map(str::trim).filter(|line| line.contains("Filter: ")).collect();
+        let [join, scan] = filters[..] else { panic!("{plan}") };
+        assert!(plan.contains("Nested Loop") && plan.contains("Tid Range Scan on sale"), "{plan}");
+        assert!(join.starts_with("Join Filter: ((sale.total_cents IS NULL) >= "), "{plan}");
+        assert!(scan.starts_with("Filter: ") && !scan.contains("total_cents"), "{plan}");
+    }
 }
 
 /// Of its blocks each has other places than the next, and its keys are in no order.

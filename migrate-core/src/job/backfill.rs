@@ -10,12 +10,12 @@ use super::analyze::analyze;
 use super::cursor::Cursor;
 use super::failed::{Failures, Reason};
 use super::layout::Layout;
-use super::marked;
 use super::passes::Passes;
 use super::place::{Portion, Ring};
 use super::row::RowSql;
 use super::walk::Walk;
 use super::work::{Batch, BatchSql, Job, Updates, Work};
+use super::{MARK, marked};
 use crate::ask::Ask;
 use crate::database::Doing;
 use crate::error::Error;
@@ -125,6 +125,17 @@ impl Fill<'_> {
         format!("UPDATE ONLY {heap} SET {} WHERE {condition} AND ({})", self.table.fill, self.table.unfilled)
     }
 
+    /// The same, where `condition` reads each row of a block and few pass it. To see whether a row is filled takes it apart up to
+    /// its last column, so that is asked of those alone, in a join above the scan: PostgreSQL asks whatever a scan asks of a row
+    /// after one taking apart. The comparison is one that it can join by in no other way.
+    fn above_scan(&self, heap: &str, condition: &str) -> String {
+        let TableRow { fill, unfilled, .. } = self.table;
+        format!(
+            "WITH \"{MARK}\" AS MATERIALIZED (SELECT true AS \"{MARK}\") \
+             UPDATE ONLY {heap} SET {fill} FROM \"{MARK}\" WHERE {condition} AND ({unfilled}) >= \"{MARK}\".\"{MARK}\""
+        )
+    }
+
     /// The rows that fail.
     pub(super) fn failures(&self) -> Failures<'_> {
         Failures { plan: self.plan, step: self.step, settings: self.migrator.limits() }
@@ -214,7 +225,10 @@ impl Filling<'_> {
     /// The statement's own count of its rows: to return each of them to be counted is a twentieth of what an update in place
     /// costs. It is passed on by a setting, since a block returns nothing. A column of the table may have any name.
     fn updating(&self, cursor: &Cursor, condition: &str) -> BatchSql {
-        let statement = marked(&self.fill.statement(&cursor.sql, condition));
+        let statement = match cursor.looks_at_all_rows() {
+            true => self.fill.above_scan(&cursor.sql, condition),
+            false => marked(&self.fill.statement(&cursor.sql, condition)),
+        };
         let block = format!(
             "#variable_conflict use_column\nDECLARE filled bigint; BEGIN {statement}; GET DIAGNOSTICS filled = ROW_COUNT; \
              PERFORM pg_catalog.set_config('{FILLED}', filled::text, true); END"

@@ -58,6 +58,11 @@ impl Cursor {
         self.slicing = ring.slicing;
     }
 
+    /// Whether every row of a block is looked at for each slice.
+    pub(super) fn looks_at_all_rows(&self) -> bool {
+        self.place.slices > 1 && self.slicing.key != Key::Place
+    }
+
     /// Whether there is nothing left to do in the lane.
     pub(super) fn is_at_end(&self) -> bool {
         self.place.ring >= self.blocks
