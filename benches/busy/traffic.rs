@@ -86,17 +86,19 @@ pub(super) fn fastest(database: &ScratchDatabase, rows: u64, time: Duration) -> 
     count.into_inner() as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// Transactions at this rate, for so long.
+/// Transactions at this rate, for so long. All clients are connected before the first begins and until the last has ended: a
+/// session that comes or goes maps or unmaps the server's memory, which takes as long as many transactions.
 pub(super) fn steady(database: &ScratchDatabase, rows: u64, rate: f64, time: Duration) -> Latencies {
     let step = Duration::from_secs_f64(f64::from(CLIENTS) / rate);
+    let mut shoppers: Vec<Shopper> = (0..CLIENTS).map(|_| Shopper::new(database, rows)).collect();
+    let begun = Instant::now();
     let mut all = Latencies { time, ..Latencies::default() };
-    let clients = thread::scope(|scope| {
+    thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
-            .map(|number| {
+            .zip(&mut shoppers)
+            .map(|(number, shopper)| {
                 scope.spawn(move || {
-                    let mut shopper = Shopper::new(database, rows);
                     let mut seconds = Vec::new();
-                    let begun = Instant::now();
                     let mut due = step.mul_f64(f64::from(number) / f64::from(CLIENTS));
                     while due < time {
                         thread::sleep(due.saturating_sub(begun.elapsed()));
@@ -108,10 +110,10 @@ pub(super) fn steady(database: &ScratchDatabase, rows: u64, rate: f64, time: Dur
                 })
             })
             .collect();
-        clients.into_iter().map(|client| client.join().expect("a client")).collect::<Vec<_>>()
+        for client in clients {
+            let seconds = client.join().expect("a client");
+            all.add(Latencies { seconds, time: Duration::ZERO });
+        }
     });
-    for seconds in clients {
-        all.add(Latencies { seconds, time: Duration::ZERO });
-    }
     all
 }

@@ -127,11 +127,12 @@ fn take_turn(database: &ScratchDatabase, arm: Arm, report: Duration) -> (Vec<Dur
     let mut client = database.connect().expect("a connection");
     let history = prepare(&mut client);
     let ended = AtomicBool::new(false);
+    let mut shoppers = traffic::shoppers(database);
     let reader = traffic::begin_report(database);
     thread::scope(|scope| {
         let reader = scope.spawn(|| traffic::read(reader, report, &ended));
         let work = scope.spawn(|| arm.work(&mut client, &history, &ended));
-        let felt = traffic::felt(database, report + REST, ROWS);
+        let felt = traffic::felt(&mut shoppers, report + REST, ROWS);
         ended.store(true, Ordering::SeqCst);
         reader.join().expect("the report");
         (felt, work.join().expect("the arm"))
