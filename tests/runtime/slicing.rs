@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 use migrate::testing::ScratchDatabase;
@@ -51,13 +52,15 @@ fn slice_by(client: &mut Client) -> String {
     )
 }
 
+/// How many rows the batches have filled.
+const FILLED: &str = "SELECT sum(c.rows_done) FROM migrate.cursor c \
+                      JOIN migrate.step s ON s.plan = c.plan AND s.number = c.step WHERE s.work[1] = 'backfill'";
+
 /// Every row has its value, and was counted once.
 fn filled_once(client: &mut Client) {
     let wrong = "SELECT count(*) FROM sale WHERE total_cents IS DISTINCT FROM round(total * 100)::bigint";
     assert_eq!(observed::value(client, wrong), "0");
-    let counted = "SELECT sum(c.rows_done) FROM migrate.cursor c \
-                   JOIN migrate.step s ON s.plan = c.plan AND s.number = c.step WHERE s.work[1] = 'backfill'";
-    assert_eq!(observed::value(client, counted), "16000");
+    assert_eq!(observed::value(client, FILLED), "16000");
     let condition = "SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE tgname = '~migrate_sync_u'";
     let condition = observed::value(client, condition);
     assert!(!condition.contains("migrate.backfill"), "what is filled knows no backfill: {condition}");
@@ -155,6 +158,38 @@ fn a_batch_by_key_asks_of_the_rows_of_its_slice_alone_whether_they_are_filled() 
         assert!(join.starts_with("Join Filter: ((sale.total_cents IS NULL) >= "), "{plan}");
         assert!(scan.starts_with("Filter: ") && !scan.contains("total_cents"), "{plan}");
     }
+}
+
+/// The batch waits for the row, and looks at it again as the writer leaves it.
+#[test]
+fn a_row_that_a_writer_fills_while_its_batch_waits_is_left_as_it_is() {
+    let (_server, database) = alone();
+    let mut client = database.connect().expect("a connection");
+    sale(&mut client, "g", "0", "number");
+    let mut settings = Settings::default();
+    // A batch waits for half of it.
+    settings.stall_budget = Duration::from_secs(60);
+    let writer = Arc::new(Mutex::new(database.connect().expect("a connection")));
+    let (write, retries) = (Arc::clone(&writer), Arc::new(AtomicU32::new(0)));
+    let counted = Arc::clone(&retries);
+    let migrator = database::migrator(CENTS).settings(settings).observe(move |event| match event {
+        Event::StepStarted { step: "backfill public.sale", .. } => {
+            run(&mut write.lock().expect("the writer"), "BEGIN; UPDATE sale SET name = 'written' WHERE id = 9000");
+        }
+        Event::Retried { .. } => drop(counted.fetch_add(1, Ordering::SeqCst)),
+        _ => {}
+    });
+    thread::scope(|scope| {
+        let runner = scope.spawn(|| migrator.run(&mut database.connect().expect("a connection")).expect("a run"));
+        let waits = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid')";
+        observed::until("a batch waits for the writer", || observed::value(&mut client, waits) == "t");
+        run(&mut writer.lock().expect("the writer"), "COMMIT");
+        assert!(runner.join().expect("the runner").is_complete());
+    });
+    assert_eq!((slice_by(&mut client), retries.load(Ordering::SeqCst)), ("id".to_owned(), 0));
+    assert_eq!(observed::value(&mut client, FILLED), "15999", "the row is the writer's");
+    let row = "SELECT name || ' ' || (total_cents = round(total * 100)) FROM sale WHERE id = 9000";
+    assert_eq!(observed::value(&mut client, row), "written true");
 }
 
 /// Of its blocks each has other places than the next, and its keys are in no order.

@@ -125,9 +125,10 @@ impl Fill<'_> {
         format!("UPDATE ONLY {heap} SET {} WHERE {condition} AND ({})", self.table.fill, self.table.unfilled)
     }
 
-    /// The same, where `condition` reads each row of a block and few pass it. To see whether a row is filled takes it apart up to
-    /// its last column, so that is asked of those alone, in a join above the scan: PostgreSQL asks whatever a scan asks of a row
-    /// after one taking apart. The comparison is one that it can join by in no other way.
+    /// The same, where `condition` reads every row of a block and few pass it. PostgreSQL takes a row apart once for all that a scan
+    /// asks of it, as far as the last column that is asked for, and whether the row is filled is said by the last one. So that is
+    /// asked above the scan, in a join with a table of one row, and of the rows that passed. Rows are joined by `>=` in a nested
+    /// loop only: the planner has no choice.
     fn above_scan(&self, heap: &str, condition: &str) -> String {
         let TableRow { fill, unfilled, .. } = self.table;
         format!(
