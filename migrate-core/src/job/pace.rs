@@ -8,8 +8,10 @@ use crate::database::DatabaseError;
 /// The first window, in blocks of usually 8 kB.
 const FIRST: f64 = 16.0;
 
-/// The largest window. At 50 ms a batch it is reached only where little is to be done.
-const LARGEST: f64 = 8192.0;
+/// The largest window, in blocks for each second of a batch: 4,000 at 50 ms, 800 at the 10 ms of a batch beside others. Full blocks,
+/// a few rows of each to be filled, come to 50,000 a second; so it is reached only where less is to be done, which says little of
+/// the blocks that follow: after an earlier backfill empty ones turn into full ones, and writers wait for all rows of the batch.
+const LARGEST: f64 = 80_000.0;
 
 /// Sizes that follow the time. The first slice of a ring has its own: its updates go to other blocks and into every index,
 /// and take several times as long a row as those after it.
@@ -45,8 +47,9 @@ impl Pace {
     /// A whole window took this long.
     pub(super) fn took(&mut self, portion: Portion, took: Duration) {
         let change = (self.target / took.as_secs_f64().max(1e-6)).clamp(0.5, 1.5);
+        let largest = (LARGEST * self.target).max(1.0);
         let size = self.size(portion);
-        *size = (*size * change).clamp(1.0, LARGEST);
+        *size = (*size * change).clamp(1.0, largest);
     }
 
     /// Half of that window.
@@ -58,5 +61,25 @@ impl Pace {
     pub(super) fn refused(&mut self, portion: Portion, error: &DatabaseError) {
         let size = self.size(portion);
         *size = (*size / if error.is_cancelled() { 8.0 } else { 2.0 }).max(1.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::{Place, Ring};
+    use super::*;
+
+    #[test]
+    fn a_window_with_nothing_in_it_says_little_of_the_next_one() {
+        let place = Place::before(0).begin(&Ring::REST, 1_000_000);
+        let mut pace = Pace::new(Duration::from_millis(10));
+        let mut grown = |target: u64| {
+            pace.aim(Duration::from_millis(target));
+            for _ in 0..40 {
+                pace.took(place.portion(pace.blocks(place)), Duration::from_micros(1));
+            }
+            pace.blocks(place)
+        };
+        assert_eq!((grown(10), grown(50), grown(10)), (800, 4000, 800));
     }
 }
